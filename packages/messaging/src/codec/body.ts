@@ -1,0 +1,164 @@
+/**
+ * Value ⇄ message body, with the tables of serializers and compressors it was given: picks them by name
+ * when encoding and by what the message says when decoding, and refuses content nobody agreed to accept.
+ */
+import { MessagingError, messageOf } from '../kernel/errors.ts'
+import { didYouMean } from '../kernel/suggest.ts'
+import type { Message } from '../message/message.ts'
+import type { Compressor } from './compressor.ts'
+import type { Serializer } from './serializer.ts'
+
+export interface BodyCodecOptions {
+  readonly serializers: readonly Serializer[]
+  readonly compressors: readonly Compressor[]
+  /** Serializer names or content types that may be decoded. */
+  readonly accept: readonly string[]
+  /** Longest body after decompression, in bytes. */
+  readonly limitBytes: number
+}
+
+export interface EncodedBody {
+  readonly body: Uint8Array
+  readonly contentType: string
+  readonly contentEncoding: string
+  /** Value of the `compression` header, when compressed. */
+  readonly compression?: string
+}
+
+export class BodyCodec {
+  readonly #byName = new Map<string, Serializer>()
+  readonly #byContentType = new Map<string, Serializer>()
+  readonly #compressors = new Map<string, Compressor>()
+  readonly #accepted = new Set<string>()
+  readonly #limitBytes: number
+
+  constructor(options: BodyCodecOptions) {
+    for (const serializer of options.serializers) {
+      this.#byName.set(serializer.name, serializer)
+      this.#byContentType.set(serializer.contentType, serializer)
+    }
+    for (const compressor of options.compressors) {
+      for (const name of [compressor.contentType, ...compressor.names]) {
+        this.#compressors.set(name, compressor)
+      }
+    }
+    for (const name of options.accept) {
+      const serializer = this.#byName.get(name) ?? this.#byContentType.get(name)
+      if (!serializer) throw unknownSerializer(name, this.#byName.keys())
+      this.#accepted.add(serializer.contentType)
+    }
+    this.#limitBytes = options.limitBytes
+  }
+
+  /** The serializer of that name; `MESSAGING_CONTENT_UNKNOWN` when there is none. */
+  serializer(name: string): Serializer {
+    const serializer = this.#byName.get(name) ?? this.#byContentType.get(name)
+    if (!serializer) throw unknownSerializer(name, this.#byName.keys())
+    return serializer
+  }
+
+  /** Throws `MESSAGING_ENCODE_FAILED` with the reason when the value cannot be carried. */
+  encode(value: unknown, serializerName: string, compression?: string): EncodedBody {
+    const serializer = this.serializer(serializerName)
+    let body: Uint8Array
+    try {
+      body = serializer.encode(value)
+    } catch (error) {
+      throw new MessagingError(
+        'MESSAGING_ENCODE_FAILED',
+        'message',
+        `the value cannot be written as ${serializer.name}: ${messageOf(error)}`,
+        { cause: error },
+      )
+    }
+    const { contentType, contentEncoding } = serializer
+    if (compression === undefined) return { body, contentType, contentEncoding }
+    const compressor = this.#compressor(compression)
+    return {
+      body: compressor.encode(body),
+      contentType,
+      contentEncoding,
+      compression: compressor.contentType,
+    }
+  }
+
+  /**
+   * The value a message carries. Throws `MESSAGING_CONTENT_DISALLOWED` for content that is not accepted,
+   * `MESSAGING_CONTENT_UNKNOWN` for content nobody here can read, `MESSAGING_DECODE_FAILED` for bytes
+   * that are not what they say, `MESSAGING_TOO_LARGE` beyond the limit.
+   */
+  decode(message: Message): unknown {
+    const contentType = message.properties.contentType ?? 'application/data'
+    const serializer = this.#byContentType.get(contentType)
+    if (!serializer) {
+      throw new MessagingError(
+        'MESSAGING_CONTENT_UNKNOWN',
+        'message',
+        `no serializer for content type '${contentType}'; known: ${[...this.#byContentType.keys()].join(', ')}`,
+      )
+    }
+    if (!this.#accepted.has(contentType)) {
+      throw new MessagingError(
+        'MESSAGING_CONTENT_DISALLOWED',
+        'message',
+        `content type '${contentType}' is not accepted here; accepted: ${[...this.#accepted].join(', ')}`,
+      )
+    }
+    const bytes = this.#decompress(message)
+    try {
+      return serializer.decode(bytes)
+    } catch (error) {
+      throw new MessagingError(
+        'MESSAGING_DECODE_FAILED',
+        'message',
+        `the body is not valid ${serializer.name}: ${messageOf(error)}`,
+        { cause: error },
+      )
+    }
+  }
+
+  #decompress(message: Message): Uint8Array {
+    const compression = message.headers['compression']
+    let bytes = message.body
+    if (typeof compression === 'string' && compression !== '') {
+      const compressor = this.#compressor(compression)
+      try {
+        bytes = compressor.decode(bytes, this.#limitBytes)
+      } catch (error) {
+        throw new MessagingError(
+          'MESSAGING_DECODE_FAILED',
+          'message',
+          `the body is not valid ${compression} of at most ${this.#limitBytes} bytes: ${messageOf(error)}`,
+          { cause: error },
+        )
+      }
+    }
+    if (bytes.length > this.#limitBytes) {
+      throw new MessagingError(
+        'MESSAGING_TOO_LARGE',
+        'message',
+        `the body has ${bytes.length} bytes, at most ${this.#limitBytes} are accepted`,
+      )
+    }
+    return bytes
+  }
+
+  #compressor(name: string): Compressor {
+    const compressor = this.#compressors.get(name)
+    if (compressor) return compressor
+    throw new MessagingError(
+      'MESSAGING_CONTENT_UNKNOWN',
+      'message',
+      `no compressor '${name}'.${didYouMean(name, this.#compressors.keys())} Known: ${[...this.#compressors.keys()].join(', ')}`,
+    )
+  }
+}
+
+function unknownSerializer(name: string, known: Iterable<string>): MessagingError {
+  const names = [...known]
+  return new MessagingError(
+    'MESSAGING_CONTENT_UNKNOWN',
+    'message',
+    `no serializer '${name}'.${didYouMean(name, names)} Known: ${names.join(', ')}`,
+  )
+}

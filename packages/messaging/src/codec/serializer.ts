@@ -1,0 +1,14 @@
+/**
+ * Contract of a serializer: a value to bytes and back. Both ways are synchronous and pure.
+ *
+ * `encode` throws when the value cannot be carried without loss (never a silent change); `decode`
+ * throws on bytes that are not its own. The body codec wraps both into typed errors.
+ */
+
+export interface Serializer {
+  readonly name: string
+  readonly contentType: string
+  readonly contentEncoding: string
+  encode(value: unknown): Uint8Array
+  decode(bytes: Uint8Array): unknown
+}

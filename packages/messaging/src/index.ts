@@ -1,0 +1,56 @@
+/** The public names of the package, grouped by noun. */
+
+// Errors and surroundings
+export { MessagingError, type Fault, type MessagingCode } from './kernel/errors.ts'
+export { systemAmbient, type Ambient } from './kernel/ambient.ts'
+export { systemClock, type Clock } from './kernel/clock.ts'
+export {
+  consoleLogger,
+  makeLogger,
+  silentLogger,
+  type Fields,
+  type Level,
+  type Logger,
+  type LogRecord,
+} from './kernel/log.ts'
+
+// Messages
+export { message, type Headers, type HeaderValue, type Message } from './message/message.ts'
+export type { Properties } from './message/properties.ts'
+export { Delivery, type Origin, type Outcome } from './message/delivery.ts'
+
+// Topology
+export {
+  defaultExchange,
+  exchange,
+  type Arguments,
+  type Exchange,
+  type ExchangeOptions,
+  type ExchangeType,
+} from './topology/exchange.ts'
+export { queue, type Queue, type QueueBinding, type QueueOptions } from './topology/queue.ts'
+export type { Binding } from './topology/binding.ts'
+
+// Codecs
+export type { Serializer } from './codec/serializer.ts'
+export type { Compressor } from './codec/compressor.ts'
+export { serializers } from './serializers/index.ts'
+export { compressors } from './compressors/index.ts'
+
+// Transports
+export type { Capabilities } from './transport/capabilities.ts'
+export type {
+  Channel,
+  ConsumeOptions,
+  OnDeliveries,
+  Publication,
+  PublishFailures,
+  QueueStatus,
+} from './transport/channel.ts'
+export type {
+  ConnectOptions,
+  Session,
+  Target,
+  Transport,
+  TransportEntry,
+} from './transport/transport.ts'

@@ -1,0 +1,10 @@
+/** What the tasks package needs and users do not; without any promise between versions. */
+export { asMessagingError, messageOf } from './kernel/errors.ts'
+export { sleep } from './kernel/clock.ts'
+export { withDeadline } from './kernel/deadline.ts'
+export { reconnectPolicy, retry, type RetryPolicy } from './kernel/retry.ts'
+export { Signals, type Listener } from './kernel/signals.ts'
+export { didYouMean, nearest } from './kernel/suggest.ts'
+export { TurnBatch } from './kernel/turn-batch.ts'
+export { BodyCodec, type EncodedBody } from './codec/body.ts'
+export { bindingsOf } from './topology/queue.ts'

@@ -1,0 +1,81 @@
+/**
+ * A message that arrived, together with the duty to settle it once. Settling belongs to the channel it
+ * came on: after that channel is gone, the broker has already taken the message back.
+ */
+import type { Message } from './message.ts'
+import { MessagingError } from '../kernel/errors.ts'
+
+/**
+ * What becomes of a delivery. `ack`: done; `requeue`: again, behind what waits (where the broker lets
+ * us choose); `restore`: again, next in line; `drop`: gone, to the dead-letter exchange where there is
+ * one; `delayUntilMs`: again, when the wall clock says so (only with the capability `delay`).
+ */
+export type Outcome = 'ack' | 'requeue' | 'restore' | 'drop' | { readonly delayUntilMs: number }
+
+/** Settles a delivery; the promise is shared by everything settled in the same turn. */
+export type Settle = (delivery: Delivery, outcome: Outcome) => Promise<void>
+
+export interface Origin {
+  /** Opaque to everyone but the channel. */
+  readonly receipt: unknown
+  readonly consumerTag: string
+  readonly queue: string
+  readonly exchange: string
+  readonly routingKey: string
+  /** True when the broker has handed this message out before. */
+  readonly redelivered: boolean
+  /** Earlier deliveries that ended without being settled, where the broker counts them. */
+  readonly attempts: number
+}
+
+export class Delivery {
+  readonly message: Message
+  readonly origin: Origin
+  readonly #settle: Settle
+  #settled = false
+
+  constructor(message: Message, origin: Origin, settle: Settle, settled = false) {
+    this.message = message
+    this.origin = origin
+    this.#settle = settle
+    this.#settled = settled
+  }
+
+  /** True once it was settled, or when it came without the need to. */
+  get isSettled(): boolean {
+    return this.#settled
+  }
+
+  /**
+   * Settles once. Rejects with `MESSAGING_ALREADY_SETTLED` the second time; resolves when the broker
+   * has been told. On a channel that is gone it resolves and does nothing: the message is already back.
+   */
+  settle(outcome: Outcome): Promise<void> {
+    if (this.#settled) {
+      return Promise.reject(
+        new MessagingError(
+          'MESSAGING_ALREADY_SETTLED',
+          'message',
+          'this delivery was settled before; a delivery is acknowledged, requeued or dropped once',
+        ),
+      )
+    }
+    this.#settled = true
+    return this.#settle(this, outcome)
+  }
+
+  /** Done with it. */
+  ack(): Promise<void> {
+    return this.settle('ack')
+  }
+
+  /** Back to its own queue, for anyone. */
+  requeue(): Promise<void> {
+    return this.settle('requeue')
+  }
+
+  /** Not wanted: to the dead-letter exchange where there is one, else gone. */
+  drop(): Promise<void> {
+    return this.settle('drop')
+  }
+}

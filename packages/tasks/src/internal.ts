@@ -1,0 +1,2 @@
+/** For the apps of this repository. */
+export type { ResultBackend } from './backend/backend.ts'

@@ -1,0 +1,2 @@
+/** Suites for authors of plug-ins. */
+export type { Runner } from '@celeriac/messaging/testing'

@@ -1,0 +1,31 @@
+/** Settings of the scheduler. */
+import { either, option, optional, seconds, text, whole } from '../option.ts'
+import { beatSchedule } from './structures.ts'
+
+export const beatOptions = {
+  beatSchedule: option(beatSchedule, {}, 'Periodic tasks by name.'),
+  beatScheduler: option(
+    text,
+    'file',
+    'Store of the schedule: file, memory, redis, or another name of the shelf.',
+    { celery: 'celery.beat:PersistentScheduler' },
+  ),
+  beatScheduleFilename: option(text, 'celerybeat-schedule', 'File of the schedule.'),
+  beatSyncEvery: option(whole(0), 0, 'Save after so many tasks; 0 saves every 180 seconds.'),
+  beatMaxLoopInterval: option(
+    seconds,
+    0,
+    'Longest sleep in seconds; 0 lets the scheduler choose (300).',
+  ),
+  beatCronStartingDeadline: option(
+    optional(seconds),
+    undefined,
+    'Seconds a missed crontab run may be late and still be made up; none always makes up one.',
+  ),
+  beatLogfile: option(optional(text), undefined, 'File of the log.'),
+  beatPidfile: option(optional(text), undefined, 'File that holds the process id.'),
+  beatUid: option(optional(either(whole(0), text)), undefined, 'User to run as.'),
+  beatGid: option(optional(either(whole(0), text)), undefined, 'Group to run as.'),
+  beatUmask: option(optional(either(whole(0), text)), undefined, 'File mode mask.'),
+  beatExecutable: option(optional(text), undefined, 'Interpreter to run.', { planned: true }),
+} as const

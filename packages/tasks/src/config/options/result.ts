@@ -1,0 +1,113 @@
+/** Settings of results: where they are kept, how long, and what is in them. */
+import {
+  anyText,
+  flag,
+  list,
+  mapping,
+  number,
+  option,
+  optional,
+  seconds,
+  text,
+  whole,
+} from '../option.ts'
+
+export const resultOptions = {
+  resultBackend: option(
+    optional(text),
+    undefined,
+    'Where results are kept: a URL, or the name of a backend. None keeps no results.',
+  ),
+  resultAcceptContent: option(
+    optional(list(text)),
+    undefined,
+    'Serializers results may be read with; none is `acceptContent`.',
+    { oldName: 'RESULT_ACCEPT_CONTENT' },
+  ),
+  resultSerializer: option(text, 'json', 'Serializer of results.'),
+  resultCompression: option(optional(text), undefined, 'Compression of results.'),
+  resultExpires: option(
+    optional(seconds),
+    86_400,
+    'Seconds a result is kept; none or 0 keeps it for ever.',
+    { oldName: 'CELERY_TASK_RESULT_EXPIRES' },
+  ),
+  resultExtended: option(
+    flag,
+    false,
+    'Results carry name, arguments, worker, retries and queue of their task.',
+  ),
+  resultPersistent: option(
+    optional(flag),
+    undefined,
+    'Results sent as messages survive a restart of the broker.',
+  ),
+  resultCacheMax: option(number(-1), -1, 'Results a client remembers; -1 none, 0 all.', {
+    oldName: 'CELERY_MAX_CACHED_RESULTS',
+    planned: true,
+  }),
+  resultExchange: option(text, 'celeryresults', 'Legacy exchange of results.', { planned: true }),
+  resultExchangeType: option(text, 'direct', 'Its type.', { planned: true }),
+  resultBackendTransportOptions: option(mapping, {}, 'Options of the backend.'),
+  resultChordRetryInterval: option(
+    seconds,
+    1,
+    'Seconds between looks at a chord where the backend cannot count.',
+  ),
+  resultChordJoinTimeout: option(seconds, 3, 'Seconds joining a finished chord may take.'),
+  resultBackendAlwaysRetry: option(flag, true, 'Try again when the backend cannot be reached.', {
+    celery: false,
+  }),
+  resultBackendMaxRetries: option(
+    number(0, { endless: true }),
+    Infinity,
+    'Attempts before giving up.',
+  ),
+  resultBackendBaseSleepBetweenRetriesMs: option(whole(0), 10, 'First pause, milliseconds.'),
+  resultBackendMaxSleepBetweenRetriesMs: option(whole(0), 10_000, 'Longest pause, milliseconds.'),
+  resultBackendThreadSafe: option(flag, true, 'Accepted for its name; one backend serves all.', {
+    celery: false,
+    oldName: 'RESULT_BACKEND_THREAD_SAFE',
+  }),
+  overrideBackends: option(mapping, {}, 'More backends by name.', { planned: true }),
+
+  redisBackendUseSsl: option(optional(mapping), undefined, 'TLS options of the Redis backend.'),
+  redisMaxConnections: option(optional(whole(1)), undefined, 'Connections of the Redis backend.', {
+    planned: true,
+  }),
+  redisSocketTimeout: option(
+    optional(seconds),
+    10,
+    'Seconds the Redis backend waits for an answer.',
+    { celery: 120 },
+  ),
+  redisSocketConnectTimeout: option(
+    optional(seconds),
+    undefined,
+    'Seconds the Redis backend may take to connect; none is `brokerConnectionTimeout`.',
+  ),
+  redisRetryOnTimeout: option(flag, true, 'Try once more after a timeout.', {
+    celery: false,
+    planned: true,
+  }),
+  redisSocketKeepalive: option(flag, true, 'TCP keepalive of the Redis backend.', {
+    celery: false,
+  }),
+  redisClientName: option(optional(text), undefined, 'Name shown in CLIENT LIST.', {
+    planned: true,
+  }),
+  redisBackendHealthCheckInterval: option(
+    optional(seconds),
+    undefined,
+    'Seconds between checks of an idle connection.',
+    { planned: true },
+  ),
+  redisHost: option(optional(text), undefined, 'Legacy part of the URL.', { planned: true }),
+  redisPort: option(optional(whole(1)), undefined, 'Legacy part of the URL.', { planned: true }),
+  redisDb: option(optional(whole(0)), undefined, 'Legacy part of the URL.', { planned: true }),
+  redisUsername: option(optional(anyText), undefined, 'Legacy part of the URL.', { planned: true }),
+  redisPassword: option(optional(anyText), undefined, 'Legacy part of the URL.', {
+    planned: true,
+    secret: true,
+  }),
+} as const

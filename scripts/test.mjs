@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { ensure, masked, serviceNames, stop, sweep, variables } from './services/index.mjs'
+import { signalGroup } from './services/process.mjs'
 import { rootDir } from './services/state.mjs'
 import { testWorkspaces } from './workspaces.mjs'
 
@@ -22,7 +23,8 @@ let cancelled
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     cancelled ??= signal
-    child?.kill(signal)
+    signalChild(signal)
+    setTimeout(signalChild, 10_000, 'SIGKILL').unref()
   })
 }
 
@@ -155,16 +157,29 @@ function readResult(file) {
 
 function runInherited(command, args, { cwd = rootDir, env = {} } = {}) {
   return new Promise((resolve) => {
-    const environment = { ...process.env, ...env }
-    child = spawn(command, args, { cwd, env: environment, stdio: ['ignore', 'inherit', 'inherit'] })
+    // A group of its own, so that jest's workers end with jest when the run is cancelled.
+    child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    })
     child.on('error', (error) => {
       console.error(error.message)
       resolve(127)
     })
+    child.on('exit', () => {
+      if (cancelled) signalChild('SIGKILL')
+    })
     child.on('close', (code, signal) => {
+      child = undefined
       resolve(code ?? signal)
     })
   })
+}
+
+function signalChild(signal) {
+  if (child?.pid !== undefined) signalGroup(child.pid, signal)
 }
 
 async function stopStarted() {

@@ -194,7 +194,7 @@ async function stopStarted() {
 }
 
 function finish() {
-  if (cancelled) console.error(`\ncancelled by ${cancelled}`)
+  if (cancelled) fail(`\ncancelled by ${cancelled}`)
   if (total.passed + total.failed === 0) console.error('\nno test was run')
   const ok = total.failed === 0 && total.passed > 0 && !cancelled
   const skipped = total.skipped > 0 ? `, ${String(total.skipped)} skipped` : ''

@@ -7,8 +7,11 @@ import { readTyped } from './json-typed.ts'
 /** An integer of 16 digits or more that is not part of a longer number. Also matches inside texts, harmlessly. */
 const LARGE = /(?:^|[\s,:[])-?\d{16,}(?![\d.eE])/
 
-/** Texts (to step over them), numbers, and Python's three tokens. */
-const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|-?Infinity|NaN/g
+/** Numbers and Python's three tokens, outside of texts. */
+const TOKENS = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|-?Infinity|NaN/g
+
+/** Python refuses longer integers too: reading one takes time that grows with the square. */
+const MOST_DIGITS = 4300
 
 /**
  * The value of JSON text as Kombu writes it. Integers beyond ±2^53 become bigint. Throws a SyntaxError for
@@ -32,14 +35,41 @@ function parseWithTokens(text: string): unknown {
   while (text.includes(mark)) mark += '_'
   const put = (value: bigint | number): string => `{"${mark}":${aside.push(value) - 1}}`
 
-  const rewritten = text.replaceAll(TOKENS, (token) => {
-    if (token === 'NaN') return put(NaN)
-    if (token.endsWith('y')) return put(token.startsWith('-') ? -Infinity : Infinity)
-    // Leading zeros stay for JSON.parse to refuse.
-    if (!/^-?[1-9]\d{15,}$/.test(token) || Number.isSafeInteger(Number(token))) return token
-    return put(BigInt(token))
-  })
+  const rewritten = outsideTexts(text, (part) =>
+    part.replaceAll(TOKENS, (token) => {
+      if (token === 'NaN') return put(NaN)
+      if (token.endsWith('y')) return put(token.startsWith('-') ? -Infinity : Infinity)
+      // Leading zeros stay for JSON.parse to refuse.
+      if (!/^-?[1-9]\d{15,}$/.test(token) || Number.isSafeInteger(Number(token))) return token
+      if (token.length > MOST_DIGITS) throw new TypeError('an integer has more than 4300 digits')
+      return put(BigInt(token))
+    }),
+  )
   return revive(JSON.parse(rewritten), mark, aside)
+}
+
+/** Applies `change` to what is between the texts. By hand: a pattern for long texts overflows the stack. */
+function outsideTexts(text: string, change: (part: string) => string): string {
+  let result = ''
+  let from = 0
+  for (;;) {
+    const open = text.indexOf('"', from)
+    if (open < 0) return result + change(text.slice(from))
+    const end = endOfText(text, open)
+    result += change(text.slice(from, open)) + text.slice(open, end)
+    from = end
+  }
+}
+
+function endOfText(text: string, open: number): number {
+  let quote = open
+  for (;;) {
+    quote = text.indexOf('"', quote + 1)
+    if (quote < 0) return text.length
+    let before = quote - 1
+    while (text.charCodeAt(before) === 0x5c) before--
+    if ((quote - before) % 2 === 1) return quote + 1
+  }
 }
 
 function revive(value: unknown, mark?: string, aside: readonly unknown[] = []): unknown {

@@ -1,6 +1,6 @@
 /**
  * Values that Python has and JavaScript has not. They come out of the json serializer and go back in
- * unchanged; each is immutable, prints as its text and compares by it.
+ * unchanged; each is immutable and prints as its text.
  */
 
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
@@ -23,7 +23,8 @@ function dayMs(text: string): number {
   return date.getTime()
 }
 
-interface TimeParts {
+/** A time of day in numbers. */
+export interface TimeParts {
   readonly hour: number
   readonly minute: number
   readonly second: number
@@ -58,94 +59,83 @@ function timeParts(text: string): TimeParts {
 
 /** A day of the calendar, without time or zone: Python's `date`. */
 export class LocalDate {
-  readonly #text: string
+  readonly text: string
 
   /** `YYYY-MM-DD`; throws a TypeError for anything else. */
   constructor(text: string) {
     dayMs(text)
-    this.#text = text
+    this.text = text
   }
 
   get year(): number {
-    return Number(this.#text.slice(0, 4))
+    return Number(this.text.slice(0, 4))
   }
   /** 1 to 12. */
   get month(): number {
-    return Number(this.#text.slice(5, 7))
+    return Number(this.text.slice(5, 7))
   }
   get day(): number {
-    return Number(this.#text.slice(8, 10))
+    return Number(this.text.slice(8, 10))
   }
   toString(): string {
-    return this.#text
+    return this.text
   }
   toJSON(): string {
-    return this.#text
+    return this.text
   }
 }
 
 /** A time of day, with or without an offset: Python's `time`. */
-export class LocalTime implements TimeParts {
-  readonly #text: string
-  readonly #parts: TimeParts
+export class LocalTime {
+  readonly text: string
 
   /** `HH:MM[:SS[.ffffff]]` and an optional offset; throws a TypeError for anything else. */
   constructor(text: string) {
-    this.#parts = timeParts(text)
-    this.#text = text
+    timeParts(text)
+    this.text = text
   }
 
-  get hour(): number {
-    return this.#parts.hour
-  }
-  get minute(): number {
-    return this.#parts.minute
-  }
-  get second(): number {
-    return this.#parts.second
-  }
-  get microsecond(): number {
-    return this.#parts.microsecond
-  }
-  get offset(): number | undefined {
-    return this.#parts.offset
+  /** Its parts as numbers. */
+  parts(): TimeParts {
+    return timeParts(this.text)
   }
   toString(): string {
-    return this.#text
+    return this.text
   }
   toJSON(): string {
-    return this.#text
+    return this.text
   }
 }
 
 /** A decimal number with all its digits: Python's `Decimal`. Calculate with a library of your choice. */
 export class Decimal {
-  readonly #text: string
+  readonly text: string
 
   /** Decimal text, exponent allowed, or a bigint; throws a TypeError for anything else. */
   constructor(value: string | bigint) {
     const text = String(value)
     if (!DECIMAL.test(text)) refuse(text, 'a decimal number')
-    this.#text = text
+    this.text = text
   }
 
   /** The nearest double; digits may be lost. */
   toNumber(): number {
-    if (/nan/i.test(this.#text)) return NaN
-    if (/inf/i.test(this.#text)) return this.#text.startsWith('-') ? -Infinity : Infinity
-    return Number(this.#text)
+    if (/nan/i.test(this.text)) return NaN
+    if (/inf/i.test(this.text)) return this.text.startsWith('-') ? -Infinity : Infinity
+    return Number(this.text)
   }
   toString(): string {
-    return this.#text
+    return this.text
   }
   toJSON(): string {
-    return this.#text
+    return this.text
   }
 }
 
 /** A UUID as a type of its own: Python's `UUID`. Task ids are plain texts. */
 export class Uuid {
-  readonly #hex: string
+  /** 32 hexadecimal digits. */
+  readonly hex: string
 
   /** With or without hyphens, braces or `urn:uuid:`; throws a TypeError for anything else. */
   constructor(text: string) {
@@ -154,15 +144,11 @@ export class Uuid {
       .replace(/^urn:uuid:/, '')
       .replaceAll(/[-{}]/g, '')
     if (!HEX.test(hex)) refuse(text, 'a UUID')
-    this.#hex = hex
+    this.hex = hex
   }
 
-  /** 32 hexadecimal digits. */
-  get hex(): string {
-    return this.#hex
-  }
   toString(): string {
-    return this.#hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+    return this.hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   }
   toJSON(): string {
     return this.toString()

@@ -13,7 +13,7 @@ export interface Call {
   readonly options: SignatureOptions
   /** Takes no result of the step before it. */
   readonly immutable: boolean
-  /** `xmap`, `xstarmap` and `chunks` are calls with a mark on the wire. */
+  /** A mark on the wire that this program does not know; kept as it came. */
   readonly subtaskType: string | null
 }
 
@@ -36,6 +36,8 @@ export interface Group {
 
 export interface Chord {
   readonly kind: 'chord'
+  /** Id of the header as a group, once it is fixed. */
+  readonly headerId?: string
   readonly header: readonly Signature[]
   readonly body: Signature
   readonly args: readonly unknown[]
@@ -43,14 +45,9 @@ export interface Chord {
   readonly immutable: boolean
 }
 
-/** `apply_async` options in this language's words; seconds as in Celery. */
-export interface SignatureOptions {
-  readonly taskId?: string
-  readonly groupId?: string
-  readonly groupIndex?: number
-  readonly rootId?: string
-  readonly parentId?: string
-  readonly replyTo?: string
+/** How one message is to be sent and run; `apply_async` options in this language's words. */
+export interface DeliveryOptions {
+  /** Seconds. */
   readonly countdown?: number
   /** ISO 8601 text or a date. */
   readonly eta?: Date | string
@@ -69,16 +66,29 @@ export interface SignatureOptions {
   readonly softTimeLimit?: number
   readonly ignoreResult?: boolean
   readonly shadow?: string
+  readonly argsRepr?: string
+  readonly kwargsRepr?: string
+  readonly headers?: Readonly<Record<string, unknown>>
+  /** Options this version does not know, by their wire names; sent as message properties. */
+  readonly extra?: Readonly<Record<string, unknown>>
+}
+
+/** Options of a signature: those of its message, and its place in the workflow. */
+export interface SignatureOptions extends DeliveryOptions {
+  readonly taskId?: string
+  readonly groupId?: string
+  readonly groupIndex?: number
+  readonly rootId?: string
+  readonly parentId?: string
+  readonly replyTo?: string
   readonly retries?: number
   readonly replacedTaskNesting?: number
-  readonly headers?: Readonly<Record<string, unknown>>
   readonly link?: readonly Signature[]
   readonly linkError?: readonly Signature[]
   /** The rest of a chain, last step first, as a message carries it. */
   readonly chain?: readonly Signature[]
   /** The body of the chord this signature is a header member of. */
   readonly chord?: Signature
+  /** Names of the stamps; their values are in `extra`. */
   readonly stampedHeaders?: readonly string[]
-  /** Options this version does not know, by their wire names; kept as they came. */
-  readonly extra?: Readonly<Record<string, unknown>>
 }

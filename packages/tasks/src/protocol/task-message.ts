@@ -2,6 +2,7 @@
  * The shape of a task on the wire (Celery's message protocol 2) and in this program. Types only: encode.ts
  * writes it, decode.ts reads it. Nothing outside this folder knows the wire's names.
  */
+import type { Properties } from '@celeriac/messaging'
 
 /** A signature as it travels; `chain`, `group` and `chord` keep their parts in `kwargs`. */
 export interface WireSignature {
@@ -28,9 +29,9 @@ export interface TaskMeta {
   readonly id: string
   readonly task: string
   readonly shadow: string | undefined
-  /** Earliest start, epoch milliseconds. */
+  /** Earliest start, epoch milliseconds; microseconds are kept as a fraction. */
   readonly etaMs: number | undefined
-  /** Not to be started after, epoch milliseconds. */
+  /** Not to be started after, epoch milliseconds; microseconds are kept as a fraction. */
   readonly expiresMs: number | undefined
   readonly groupId: string | undefined
   readonly groupIndex: number | undefined
@@ -48,7 +49,7 @@ export interface TaskMeta {
   readonly replacedTaskNesting: number
   readonly stampedHeaders: readonly string[] | undefined
   readonly stamps: Readonly<Record<string, unknown>>
-  /** Headers that are not the protocol's own. */
+  /** Headers that are neither the protocol's own nor a broker's. */
   readonly headers: Readonly<Record<string, unknown>>
   readonly correlationId: string | undefined
   readonly replyTo: string | undefined
@@ -66,27 +67,37 @@ export interface TaskPayload {
 export interface OutgoingTask extends TaskPayload {
   readonly id: string
   readonly task: string
-  readonly shadow?: string
+  readonly shadow?: string | undefined
   /** ISO 8601 text, exactly as it goes out. */
-  readonly eta?: string
-  readonly expires?: string
-  readonly groupId?: string
-  readonly groupIndex?: number
-  readonly retries?: number
-  readonly hardLimit?: number
-  readonly softLimit?: number
-  readonly rootId?: string
-  readonly parentId?: string
-  readonly argsRepr?: string
-  readonly kwargsRepr?: string
-  readonly ignoreResult?: boolean
-  readonly replacedTaskNesting?: number
-  readonly stampedHeaders?: readonly string[]
-  readonly stamps?: Readonly<Record<string, unknown>>
+  readonly eta?: string | undefined
+  /** ISO 8601 text, exactly as it goes out. */
+  readonly expires?: string | undefined
+  readonly groupId?: string | undefined
+  readonly groupIndex?: number | undefined
+  readonly retries?: number | undefined
+  /** Seconds. */
+  readonly hardLimit?: number | undefined
+  /** Seconds. */
+  readonly softLimit?: number | undefined
+  /** The task's own id when absent. */
+  readonly rootId?: string | undefined
+  readonly parentId?: string | undefined
+  /** Made from the arguments when absent. */
+  readonly argsRepr?: string | undefined
+  readonly kwargsRepr?: string | undefined
+  readonly ignoreResult?: boolean | undefined
+  readonly replacedTaskNesting?: number | undefined
+  readonly stampedHeaders?: readonly string[] | undefined
+  readonly stamps?: Readonly<Record<string, unknown>> | undefined
   /** Headers of the user's own, merged flat. */
-  readonly headers?: Readonly<Record<string, unknown>>
+  readonly headers?: Readonly<Record<string, unknown>> | undefined
   readonly origin: string
   readonly replyTo: string
+  readonly priority?: number | undefined
+  /** 1 transient, 2 persistent; 2 when absent. */
+  readonly deliveryMode?: 1 | 2 | undefined
+  /** Further message properties of the user's own; those of the protocol win. */
+  readonly properties?: Properties | undefined
 }
 
 export const emptyEmbed: Embed = Object.freeze({

@@ -6,8 +6,9 @@ export const ranks = {
   'packages/messaging': [
     ['kernel'],
     ['message', 'topology'],
-    ['codec', 'transport'],
-    ['serializers', 'compressors', 'virtual', 'clients'],
+    ['codec'],
+    ['serializers', 'compressors', 'transport'],
+    ['virtual', 'clients'],
     ['transports'],
     ['producer', 'consumer'],
     ['connection'],

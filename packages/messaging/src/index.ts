@@ -54,3 +54,17 @@ export type {
   Transport,
   TransportEntry,
 } from './transport/transport.ts'
+export { transports } from './transports/index.ts'
+
+// Using them
+export { Producer, type ProducerOptions } from './producer/producer.ts'
+export type { PublishOptions } from './producer/options.ts'
+export { Consumer, type ConsumerOptions, type ConsumerSignals } from './consumer/consumer.ts'
+export type { IterateOptions } from './consumer/iterate.ts'
+export {
+  Connection,
+  type ConnectionSignals,
+  type ConnectionState,
+} from './connection/connection.ts'
+export type { ConnectionOptions } from './connection/options.ts'
+export { maskUrl } from './connection/url.ts'

@@ -41,7 +41,7 @@ const brand = Symbol.for('celeriac.messaging.error')
 /** Root of every error this package throws; `code` is stable, `message` is not. */
 export class MessagingError extends Error {
   readonly code: MessagingCode
-  readonly fault: Fault;
+  readonly fault: Fault
   readonly [brand] = true
 
   constructor(code: MessagingCode, fault: Fault, message: string, options?: ErrorOptions) {

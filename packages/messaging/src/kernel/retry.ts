@@ -34,7 +34,9 @@ export async function retry<T>(
         const cause = error instanceof Error ? error : new Error(String(error))
         if (MessagingError.is(error) && error.fault === 'fatal') throw new AbortError(cause)
         // A TypeError would end p-retry's loop; a retry policy is about faults, not classes.
-        throw cause instanceof TypeError ? Object.assign(new Error(cause.message), { cause }) : cause
+        throw cause instanceof TypeError
+          ? Object.assign(new Error(cause.message), { cause })
+          : cause
       }
     },
     {

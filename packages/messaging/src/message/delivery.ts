@@ -32,13 +32,30 @@ export class Delivery {
   readonly message: Message
   readonly origin: Origin
   readonly #settle: Settle
-  #settled = false
+  #settled: boolean
+  #decode: ((message: Message) => unknown) | undefined
+  #decoded: { readonly value: unknown } | undefined
 
   constructor(message: Message, origin: Origin, settle: Settle, settled = false) {
     this.message = message
     this.origin = origin
     this.#settle = settle
     this.#settled = settled
+  }
+
+  /**
+   * The decoded body, decoded at the first look. Throws what the codec throws: content that is not
+   * accepted, unknown, or damaged.
+   */
+  get value(): unknown {
+    if (this.#decode) this.#decoded ??= { value: this.#decode(this.message) }
+    return this.#decoded ? this.#decoded.value : this.message.body
+  }
+
+  /** Gives the delivery the codec of whoever consumes it; without one `value` is the bytes. */
+  useDecoder(decode: (message: Message) => unknown): this {
+    this.#decode = decode
+    return this
   }
 
   /** True once it was settled, or when it came without the need to. */

@@ -1,2 +1,4 @@
 /** Conformance suites and doubles for authors of plug-ins. No test runner is imported. */
 export type { Runner } from './runner.ts'
+export { transportSuite, type TransportHarness } from './transport-suite/index.ts'
+export { Inbox } from './transport-suite/harness.ts'

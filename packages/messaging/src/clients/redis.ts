@@ -1,0 +1,126 @@
+/**
+ * The one door to ioredis: turns a target into clients that never reconnect by themselves (the connection
+ * above does that), whose commands have a deadline and leave together, one write for each turn.
+ */
+import { Redis, type RedisOptions } from 'ioredis'
+import { MessagingError, messageOf, type MessagingCode } from '../kernel/errors.ts'
+import type { ConnectOptions, Target } from '../transport/transport.ts'
+
+export type RedisClient = Redis
+
+type ClientOptions = RedisOptions & { replyMapping?: 'legacy' }
+
+/** Options of this package that ioredis also has, by the same name. */
+const passedThrough = ['tls', 'family', 'keepAlive', 'noDelay'] as const
+
+/** Database of a Redis URL: its path, or the option `virtualHost` for sockets, else 0. */
+export function redisDatabase(target: Target): number {
+  const text = target.scheme.endsWith('+socket')
+    ? (target.options['virtualHost'] ?? 0)
+    : target.path === ''
+      ? 0
+      : target.path
+  const db = Number(text)
+  if (Number.isInteger(db) && db >= 0) return db
+  throw new MessagingError(
+    'MESSAGING_URL_INVALID',
+    'fatal',
+    `the path of '${target.masked}' must be the number of a Redis database, found '${String(text)}'`,
+  )
+}
+
+function redisOptions({
+  target,
+  timeoutMs,
+  heartbeatSeconds,
+  clientName,
+}: ConnectOptions): ClientOptions {
+  const socket = target.scheme.endsWith('+socket')
+  const options: ClientOptions = {
+    ...(socket
+      ? { path: `/${target.host ? `${target.host}/` : ''}${target.path}` }
+      : { host: target.host === '' ? '127.0.0.1' : target.host, port: target.port ?? 6379 }),
+    db: redisDatabase(target),
+    ...(target.username !== undefined && { username: target.username }),
+    ...(target.password !== undefined && { password: target.password }),
+    ...(target.scheme === 'rediss' && { tls: {} }),
+    connectionName: clientName,
+    connectTimeout: timeoutMs,
+    // RESP3 would turn replies and invalidations into other shapes; servers from 6.0 on speak RESP2 too.
+    protocol: 2,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    ...(heartbeatSeconds > 0 && { commandTimeout: heartbeatSeconds * 1000 }),
+  }
+  for (const name of passedThrough) {
+    if (target.options[name] !== undefined) Object.assign(options, { [name]: target.options[name] })
+  }
+  return options
+}
+
+/** Connects and logs in; rejects with a typed error whose fault says whether to try again. */
+export async function openRedis(options: ConnectOptions): Promise<RedisClient> {
+  const client = new Redis(redisOptions(options))
+  // Without a listener an error event would end the process; the commands reject anyway.
+  let last: Error | undefined
+  client.on('error', (error: Error) => (last = error))
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    client.disconnect()
+    throw redisError(last ?? error, `connecting to ${options.target.masked}`, true)
+  }
+}
+
+/** Resolves when the link of this client is over. */
+export function redisEnded(client: RedisClient): Promise<Error> {
+  return new Promise((resolve) => {
+    let last: Error | undefined
+    client.on('error', (error: Error) => (last = error))
+    client.once('end', () => resolve(last ?? new Error('the server closed the connection')))
+  })
+}
+
+/** Holds back what is written in this turn of the event loop, so that it leaves in one packet. */
+export class Cork {
+  readonly #client: RedisClient
+  #corked = false
+
+  constructor(client: RedisClient) {
+    this.#client = client
+  }
+
+  hold(): void {
+    if (this.#corked) return
+    const { stream } = this.#client
+    if (stream.destroyed) return
+    this.#corked = true
+    stream.cork()
+    setImmediate(() => {
+      this.#corked = false
+      stream.uncork()
+    })
+  }
+}
+
+/** ioredis error → typed error with its fault. */
+export function redisError(error: unknown, what: string, connecting = false): MessagingError {
+  if (MessagingError.is(error)) return error
+  const text = messageOf(error)
+  const make = (code: MessagingCode, fault: MessagingError['fault'], hint = ''): MessagingError =>
+    new MessagingError(code, fault, `${what}: ${text}${hint}`, { cause: error })
+  if (/^(WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)/.test(text))
+    return make('MESSAGING_AUTHENTICATION_FAILED', 'fatal', '; check user and password of the URL')
+  if (/^NOPERM/.test(text)) return make('MESSAGING_AUTHENTICATION_FAILED', 'fatal')
+  if (/^ERR (DB index|invalid DB)/.test(text)) return make('MESSAGING_URL_INVALID', 'fatal')
+  if (/^OOM/.test(text))
+    return make('MESSAGING_PUBLISH_REFUSED', 'message', '; the server has reached its maxmemory')
+  if (/^WRONGTYPE/.test(text))
+    return make('MESSAGING_PUBLISH_REFUSED', 'message', '; the key is used for something else')
+  return make(connecting ? 'MESSAGING_CONNECT_FAILED' : 'MESSAGING_CONNECTION_LOST', 'connection')
+}

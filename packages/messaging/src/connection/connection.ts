@@ -1,0 +1,300 @@
+/**
+ * What users hold: one logical connection to a broker or to a list of them. It opens when first needed,
+ * comes back by itself after a fault, and hands out producers and consumers that survive it.
+ */
+import { BodyCodec } from '../codec/body.ts'
+import { compressors } from '../compressors/index.ts'
+import { Consumer, type ConsumerOptions } from '../consumer/consumer.ts'
+import { iterate, type IterateOptions } from '../consumer/iterate.ts'
+import type { Ambient } from '../kernel/ambient.ts'
+import { asMessagingError, MessagingError } from '../kernel/errors.ts'
+import { reconnectPolicy, retry } from '../kernel/retry.ts'
+import { Signals } from '../kernel/signals.ts'
+import type { Delivery } from '../message/delivery.ts'
+import { Producer, type ProducerOptions } from '../producer/producer.ts'
+import { serializers } from '../serializers/index.ts'
+import type { Queue } from '../topology/queue.ts'
+import type { Capabilities } from '../transport/capabilities.ts'
+import type { Channel } from '../transport/channel.ts'
+import type { Link } from '../transport/link.ts'
+import type { Session, Target, Transport, TransportEntry } from '../transport/transport.ts'
+import { transports as shelf } from '../transports/index.ts'
+import { failover } from './failover.ts'
+import { connectionConfig, type ConnectionConfig, type ConnectionOptions } from './options.ts'
+import { parseUrl, splitUrls } from './url.ts'
+
+export interface ConnectionSignals {
+  /** A link is open; `server` is the broker's name and version. */
+  connected: { readonly url: string; readonly server: string; readonly recovered: boolean }
+  /** The link is gone; it comes back by itself while anyone needs it. */
+  disconnected: { readonly error: MessagingError }
+  /** An attempt to connect failed; the next one follows. */
+  retrying: { readonly error: Error; readonly attempt: number }
+  closed: object
+}
+
+export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'closed'
+
+/** An attempt to connect that several callers wait for. */
+interface Opening {
+  readonly promise: Promise<Session>
+  readonly stop: AbortController
+  waiters: number
+}
+
+export class Connection implements Link {
+  readonly signals = new Signals<ConnectionSignals>()
+  readonly codec: BodyCodec
+  readonly #config: ConnectionConfig
+  readonly #entries: Readonly<Record<string, TransportEntry>>
+  readonly #targets: readonly Target[]
+  readonly #order: Generator<number, never, void>
+  readonly #parts = new Set<{ stop(): Promise<void> }>()
+  readonly #closed = new AbortController()
+  #session: Session | undefined
+  #opening: Opening | undefined
+  #wasConnected = false
+  #ending: Promise<void> | undefined
+
+  /** Throws `MESSAGING_URL_INVALID` or `MESSAGING_OPTION_INVALID`; connects to nothing yet. */
+  constructor(urls: string | readonly string[], options: ConnectionOptions = {}) {
+    this.#config = connectionConfig(options)
+    this.#entries = options.transports ?? shelf
+    this.#targets = splitUrls(urls).map((url) =>
+      parseUrl(
+        url,
+        Object.keys(this.#entries),
+        this.#config.transportOptions,
+        (scheme) => this.#entries[scheme]?.defaultPort,
+      ),
+    )
+    this.#order = failover(this.#config.failover)(this.#targets.length, this.ambient.random)
+    this.codec = new BodyCodec({
+      serializers: options.serializers ?? Object.values(serializers),
+      compressors: options.compressors ?? Object.values(compressors),
+      accept: this.#config.accept,
+      limitBytes: this.#config.bodyLimit,
+    })
+  }
+
+  get ambient(): Ambient {
+    return this.#config.ambient
+  }
+
+  get publishTimeoutMs(): number {
+    return this.#config.publishTimeoutMs
+  }
+
+  get publishBuffer(): number {
+    return this.#config.publishBuffer
+  }
+
+  get state(): ConnectionState {
+    if (this.#closed.signal.aborted) return 'closed'
+    if (this.#session) return 'connected'
+    return this.#opening ? 'connecting' : 'idle'
+  }
+
+  /** The URLs, passwords masked. */
+  get urls(): readonly string[] {
+    return this.#targets.map((target) => target.masked)
+  }
+
+  /** Name and version of the broker at the other end, while connected. */
+  get server(): string | undefined {
+    return this.#session?.server
+  }
+
+  /**
+   * Connects now: each URL once. Resolves when a link is open; rejects with the last URL's error.
+   */
+  async connect(): Promise<this> {
+    if (this.#session || this.#opening) {
+      await this.session(AbortSignal.timeout(this.#config.connectTimeoutMs * this.#targets.length))
+      return this
+    }
+    let failure: unknown
+    for (let i = 0; i < this.#targets.length; i++) {
+      try {
+        this.#adopt(await this.#attempt())
+        return this
+      } catch (error) {
+        failure = error
+      }
+    }
+    throw failure
+  }
+
+  /** What the transport of the first URL can do. */
+  async capabilities(): Promise<Capabilities> {
+    return (await this.#transport(this.#targets[0]!)).capabilities
+  }
+
+  /** A producer; it has a channel of its own and shares the link. */
+  producer(options: ProducerOptions = {}): Producer {
+    this.#check()
+    return new Producer(this, options)
+  }
+
+  /** A consumer; call `start()` on it. */
+  consumer(options: ConsumerOptions): Consumer {
+    this.#check()
+    return new Consumer(this, options)
+  }
+
+  /** Deliveries of one or several queues as an async iterator. */
+  consume(
+    queues: Queue | string | readonly (Queue | string)[],
+    options: IterateOptions = {},
+  ): AsyncGenerator<Delivery, void, void> {
+    this.#check()
+    const list = Array.isArray(queues) ? (queues as readonly (Queue | string)[]) : [queues]
+    return iterate(this, list as readonly (Queue | string)[], options)
+  }
+
+  /** A raw channel on the current link; the caller closes it, and opens another after a fault. */
+  async channel(
+    signal: AbortSignal = AbortSignal.timeout(this.#config.connectTimeoutMs),
+  ): Promise<Channel> {
+    return (await this.openChannel(signal)).channel
+  }
+
+  /** Runs `work` on a channel of its own and closes it after. */
+  async withChannel<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+    const channel = await this.channel()
+    try {
+      return await work(channel)
+    } finally {
+      await channel.close()
+    }
+  }
+
+  async openChannel(signal: AbortSignal): Promise<{ channel: Channel; session: Session }> {
+    const session = await this.session(signal)
+    return { channel: await session.openChannel(), session }
+  }
+
+  async session(signal: AbortSignal): Promise<Session> {
+    this.#check()
+    if (this.#session) return this.#session
+    this.#opening ??= this.#open()
+    const opening = this.#opening
+    opening.waiters++
+    let abort!: () => void
+    const aborted = new Promise<never>((_, reject) => {
+      abort = () =>
+        reject(
+          new MessagingError(
+            'MESSAGING_TIMEOUT',
+            'connection',
+            `no connection to ${this.urls.join(' or ')} in time`,
+            { cause: signal.reason },
+          ),
+        )
+    })
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await Promise.race([opening.promise, aborted])
+    } finally {
+      signal.removeEventListener('abort', abort)
+      // Nobody needs the link any more: do not go on knocking.
+      if (--opening.waiters === 0 && this.#opening === opening) opening.stop.abort()
+    }
+  }
+
+  own(part: { stop(): Promise<void> }): () => void {
+    this.#parts.add(part)
+    return () => this.#parts.delete(part)
+  }
+
+  /** Stops its consumers, then its producers, then the link. Safe to call twice and at any time. */
+  close(): Promise<void> {
+    return (this.#ending ??= this.#close())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#parts].map((part) => part.stop()))
+    this.#closed.abort()
+    this.#opening?.stop.abort()
+    const session = this.#session
+    this.#session = undefined
+    await session?.close()
+    this.signals.emit('closed', {})
+  }
+
+  #check(): void {
+    if (!this.#closed.signal.aborted) return
+    throw new MessagingError('MESSAGING_CONNECTION_CLOSED', 'fatal', 'this connection is closed')
+  }
+
+  #open(): Opening {
+    const stop = new AbortController()
+    const promise = retry(
+      async () => {
+        try {
+          return this.#adopt(await this.#attempt())
+        } catch (error) {
+          // What worked once is worth waiting for: a broker that restarts refuses logins for a while.
+          if (this.#wasConnected && MessagingError.is(error) && error.fault === 'fatal') {
+            throw new MessagingError(error.code, 'connection', error.message, { cause: error })
+          }
+          throw error
+        }
+      },
+      reconnectPolicy,
+      this.ambient,
+      {
+        signal: stop.signal,
+        onFailure: (error, attempt) => this.signals.emit('retrying', { error, attempt }),
+      },
+    )
+      .catch((error: unknown) => {
+        throw asMessagingError(error, 'MESSAGING_ABORTED', 'connection', 'connecting')
+      })
+      .finally(() => (this.#opening = undefined))
+    promise.catch(() => undefined)
+    return { promise, stop, waiters: 0 }
+  }
+
+  async #attempt(): Promise<Session> {
+    const target = this.#targets[this.#order.next().value]!
+    const transport = await this.#transport(target)
+    const session = await transport.connect({
+      target,
+      ambient: this.ambient,
+      timeoutMs: this.#config.connectTimeoutMs,
+      heartbeatSeconds: this.#config.heartbeatSeconds,
+      clientName: this.#config.clientName,
+    })
+    this.signals.emit('connected', {
+      url: target.masked,
+      server: session.server,
+      recovered: this.#wasConnected,
+    })
+    return session
+  }
+
+  async #transport(target: Target): Promise<Transport> {
+    return await this.#entries[target.scheme]!.load()
+  }
+
+  #adopt(session: Session): Session {
+    if (this.#closed.signal.aborted) {
+      void session.close()
+      this.#check()
+    }
+    this.#session = session
+    this.#wasConnected = true
+    void session.closed.then((error) => {
+      if (this.#session !== session) return
+      this.#session = undefined
+      if (error) this.signals.emit('disconnected', { error })
+    })
+    return session
+  }
+}

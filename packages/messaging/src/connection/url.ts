@@ -1,0 +1,92 @@
+/**
+ * Broker URLs: `scheme://user:password@host:port/path?option=value`, several in a list or separated by
+ * `;`. Passwords never leave this file but in `Target.url` and `Target.password`.
+ */
+import { MessagingError } from '../kernel/errors.ts'
+import { didYouMean } from '../kernel/suggest.ts'
+import type { Target } from '../transport/transport.ts'
+
+/** Each URL of one text or list, in order. */
+export function splitUrls(urls: string | readonly string[]): string[] {
+  const list = typeof urls === 'string' ? urls.split(';') : urls
+  const cleaned = list.map((url) => url.trim()).filter((url) => url !== '')
+  if (cleaned.length === 0) throw invalid('', 'no broker URL was given')
+  return cleaned
+}
+
+/** The URL with its password replaced, also when it is no valid URL. */
+export function maskUrl(url: string): string {
+  return url
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#@:]*):[^@]*@/i, '$1:**@')
+    .replace(/([?&][^=&]*(?:password|secret|token|passphrase)[^=&]*=)[^&]*/gi, '$1**')
+}
+
+/** `socket_timeout` → `socketTimeout`; numbers and booleans become what they look like. */
+function readOptions(params: URLSearchParams): Record<string, unknown> {
+  const options: Record<string, unknown> = {}
+  for (const [name, text] of params) {
+    const key = name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+    options[key] = /^-?\d+(\.\d+)?$/.test(text)
+      ? Number(text)
+      : text === 'true' || text === 'True'
+        ? true
+        : text === 'false' || text === 'False'
+          ? false
+          : text
+  }
+  return options
+}
+
+/** Throws `MESSAGING_URL_INVALID` (fatal) with what was expected. `schemes`: what this program speaks. */
+export function parseUrl(
+  url: string,
+  schemes: readonly string[],
+  transportOptions: Readonly<Record<string, unknown>> = {},
+  defaultPort: (scheme: string) => number | undefined = () => undefined,
+): Target {
+  // A bare scheme is enough where the broker has a usual place: `memory`, `redis`.
+  const full = /^[a-z][a-z0-9+.-]*$/i.test(url) ? `${url}://` : url
+  let parsed: URL
+  try {
+    parsed = new URL(full)
+  } catch (error) {
+    throw invalid(url, 'it is not of the form scheme://user:password@host:port/path', error)
+  }
+  const scheme = parsed.protocol.slice(0, -1)
+  if (!schemes.includes(scheme)) {
+    throw invalid(
+      url,
+      `no transport speaks '${scheme}'.${didYouMean(scheme, schemes)} Known: ${schemes.join(', ')}`,
+    )
+  }
+  const text = (part: string, what: string): string => {
+    try {
+      return decodeURIComponent(part)
+    } catch (error) {
+      throw invalid(url, `its ${what} is not valid percent-encoding`, error)
+    }
+  }
+  parsed.hash = ''
+  const options = { ...transportOptions, ...readOptions(parsed.searchParams) }
+  parsed.search = ''
+  return {
+    url: parsed.href,
+    scheme,
+    host: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: parsed.port === '' ? defaultPort(scheme) : Number(parsed.port),
+    username: parsed.username === '' ? undefined : text(parsed.username, 'user name'),
+    password: parsed.password === '' ? undefined : text(parsed.password, 'password'),
+    path: text(parsed.pathname.replace(/^\//, ''), 'path'),
+    options,
+    masked: maskUrl(full),
+  }
+}
+
+function invalid(url: string, why: string, cause?: unknown): MessagingError {
+  return new MessagingError(
+    'MESSAGING_URL_INVALID',
+    'fatal',
+    `the broker URL '${maskUrl(url)}' cannot be used: ${why}`,
+    { cause },
+  )
+}

@@ -1,0 +1,211 @@
+/**
+ * Consumes queues for as long as it runs: declares them, sets the prefetch, hands deliveries over, and
+ * does all of it again on a new channel after any fault. Deliveries of a lost channel are the broker's
+ * again; settling them does nothing.
+ */
+import { asMessagingError, MessagingError } from '../kernel/errors.ts'
+import { sleep } from '../kernel/clock.ts'
+import { Signals } from '../kernel/signals.ts'
+import type { Delivery } from '../message/delivery.ts'
+import { queue as makeQueue, type Queue } from '../topology/queue.ts'
+import type { Channel } from '../transport/channel.ts'
+import { declareQueue } from '../transport/declare.ts'
+import type { Link } from '../transport/link.ts'
+
+export interface ConsumerOptions {
+  readonly queues: readonly (Queue | string)[]
+  /** Deliveries that may be unsettled at once; default 100, 0 for no limit. */
+  readonly prefetch?: number
+  /** The broker forgets a message as it hands it out; default false. */
+  readonly noAck?: boolean
+  readonly exclusive?: boolean
+  /** Declare the queues, their exchanges and bindings first; default true. */
+  readonly declare?: boolean
+  readonly tagPrefix?: string
+  /** Called with what arrived together. It must settle each delivery, now or later. */
+  readonly onDeliveries: (deliveries: Delivery[]) => void
+}
+
+export interface ConsumerSignals {
+  /** Consuming, for the first time or again; `recovered` tells which. */
+  ready: { readonly recovered: boolean; readonly queues: readonly string[] }
+  /** Not consuming any more, for this reason; it goes on by itself. */
+  interrupted: { readonly error: MessagingError }
+  /** Given up: `error` cannot be mended by trying again. */
+  failed: { readonly error: MessagingError }
+}
+
+const pauseMs = { first: 20, longest: 1000 }
+
+export class Consumer {
+  readonly signals = new Signals<ConsumerSignals>()
+  readonly #link: Link
+  readonly #options: ConsumerOptions
+  readonly #queues = new Map<string, Queue>()
+  readonly #stop = new AbortController()
+  readonly #disown: () => void
+  #prefetch: number
+  #channel: Channel | undefined
+  #tags = new Map<string, string>()
+  #run: Promise<void> | undefined
+  #started: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(link: Link, options: ConsumerOptions) {
+    this.#link = link
+    this.#options = options
+    this.#prefetch = options.prefetch ?? 100
+    for (const queue of options.queues) this.#remember(queue)
+    this.#disown = link.own({ stop: () => this.stop() })
+  }
+
+  /** True while deliveries can arrive. */
+  get isReady(): boolean {
+    return this.#channel !== undefined && this.#tags.size === this.#queues.size
+  }
+
+  get queues(): readonly Queue[] {
+    return [...this.#queues.values()]
+  }
+
+  /**
+   * Resolves when it consumes for the first time; waits for the broker if it must. Rejects when the
+   * broker refuses for good (fault `fatal`) or refuses the declarations.
+   */
+  start(): Promise<void> {
+    if (this.#started) return this.#started
+    this.#started = new Promise<void>((resolve, reject) => {
+      this.signals.on('ready', () => resolve())
+      this.signals.on('failed', ({ error }) => reject(error))
+      this.#stop.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    this.#run = this.#loop()
+    return this.#started
+  }
+
+  /** Changes the window of the running channel and of those that follow. */
+  async setPrefetch(count: number): Promise<void> {
+    this.#prefetch = count
+    await this.#channel?.prefetch(count)
+  }
+
+  /** Consumes one more queue; resolves when it does, or at once while there is no link. */
+  async addQueue(queue: Queue | string): Promise<void> {
+    const added = this.#remember(queue)
+    if (this.#channel && !this.#tags.has(added.name)) await this.#consume(this.#channel, added)
+  }
+
+  /** Consumes one queue less; deliveries that are out stay to be settled. */
+  async removeQueue(name: string): Promise<void> {
+    this.#queues.delete(name)
+    const tag = this.#tags.get(name)
+    this.#tags.delete(name)
+    if (tag !== undefined) await this.#channel?.cancel(tag)
+  }
+
+  /** Fetches nothing more; what is out can still be settled. `stop` ends it. */
+  async cancel(): Promise<void> {
+    const tags = [...this.#tags.values()]
+    this.#tags.clear()
+    this.#queues.clear()
+    for (const tag of tags) await this.#channel?.cancel(tag)
+  }
+
+  /** Ends: cancels, sends what was settled, gives the rest back to the broker. Safe to call twice. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#end())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #end(): Promise<void> {
+    this.#stop.abort()
+    this.#disown()
+    await this.#channel?.close()
+    await this.#run
+  }
+
+  #remember(queue: Queue | string): Queue {
+    const full = typeof queue === 'string' ? makeQueue(queue) : queue
+    this.#queues.set(full.name, full)
+    return full
+  }
+
+  async #loop(): Promise<void> {
+    const { clock } = this.#link.ambient
+    let recovered = false
+    let pause = pauseMs.first
+    while (!this.#stop.signal.aborted) {
+      let error: MessagingError | undefined
+      try {
+        const { channel } = await this.#link.openChannel(this.#stop.signal)
+        if (this.#stop.signal.aborted) return await channel.close()
+        this.#channel = channel
+        await this.#setUp(channel)
+        this.signals.emit('ready', { recovered, queues: [...this.#queues.keys()] })
+        recovered = true
+        pause = pauseMs.first
+        error = await channel.closed
+      } catch (thrown) {
+        error = asMessagingError(thrown, 'MESSAGING_CHANNEL_CLOSED', 'channel', 'consuming')
+        await this.#channel?.close().catch(() => undefined)
+        if (!recovered && isRefusal(error)) {
+          this.#forgetChannel()
+          if (!this.#stop.signal.aborted) this.signals.emit('failed', { error })
+          return
+        }
+      }
+      this.#forgetChannel()
+      if (this.#stop.signal.aborted) return
+      this.signals.emit('interrupted', {
+        error:
+          error ?? new MessagingError('MESSAGING_CHANNEL_CLOSED', 'channel', 'the channel ended'),
+      })
+      await sleep(clock, pause, this.#stop.signal)
+      pause = Math.min(pause * 2, pauseMs.longest)
+    }
+  }
+
+  #forgetChannel(): void {
+    this.#channel = undefined
+    this.#tags.clear()
+  }
+
+  async #setUp(channel: Channel): Promise<void> {
+    await channel.prefetch(this.#prefetch)
+    for (const queue of this.#queues.values()) await this.#consume(channel, queue)
+  }
+
+  async #consume(channel: Channel, queue: Queue): Promise<void> {
+    const name = (this.#options.declare ?? true) ? await declareQueue(channel, queue) : queue.name
+    const { noAck, exclusive } = this.#options
+    const tag = `${this.#options.tagPrefix ?? ''}${this.#link.ambient.nextId()}`
+    const decode = (message: Delivery['message']): unknown => this.#link.codec.decode(message)
+    this.#tags.set(queue.name, tag)
+    await channel.consume(
+      name,
+      {
+        tag,
+        ...(noAck !== undefined && { noAck }),
+        ...(exclusive !== undefined && { exclusive }),
+      },
+      (deliveries) => {
+        for (const delivery of deliveries) delivery.useDecoder(decode)
+        this.#options.onDeliveries(deliveries)
+      },
+    )
+  }
+}
+
+/** What trying again cannot mend, when it happens before anything worked. */
+function isRefusal(error: MessagingError): boolean {
+  return error.fault === 'fatal' || refusals.has(error.code)
+}
+
+const refusals = new Set<MessagingError['code']>([
+  'MESSAGING_DECLARATION_REFUSED',
+  'MESSAGING_QUEUE_NOT_FOUND',
+  'MESSAGING_NOT_SUPPORTED',
+])

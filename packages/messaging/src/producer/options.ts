@@ -1,0 +1,60 @@
+/** What one publish can be told, and how it becomes AMQP properties. */
+import type { Headers } from '../message/message.ts'
+import type { Properties } from '../message/properties.ts'
+import type { Exchange } from '../topology/exchange.ts'
+import type { Queue } from '../topology/queue.ts'
+
+export interface PublishOptions {
+  /** Default: the producer's, else the default exchange. */
+  readonly exchange?: Exchange | string
+  /** Default: the producer's, else empty. */
+  readonly routingKey?: string
+  /** Serializer by name; default the producer's, else json. Ignored for bytes with a `contentType`. */
+  readonly serializer?: string
+  /** Compressor by name. */
+  readonly compression?: string
+  readonly headers?: Headers
+  readonly priority?: number
+  /** 1 transient, 2 persistent (default). */
+  readonly deliveryMode?: 1 | 2
+  /** Seconds the broker may keep the message. */
+  readonly expiration?: number
+  readonly correlationId?: string
+  readonly replyTo?: string
+  readonly messageId?: string
+  /** Seconds since the epoch. */
+  readonly timestamp?: number
+  readonly type?: string
+  readonly userId?: string
+  readonly appId?: string
+  /** Reject with `MESSAGING_UNROUTABLE` when no queue takes it. */
+  readonly mandatory?: boolean
+  /** Exchanges and queues to declare before, once for each link. */
+  readonly declare?: readonly (Exchange | Queue)[]
+  /** Seconds until the publish rejects; default the connection's. */
+  readonly timeout?: number
+}
+
+/** The properties of a message with this body. Kombu: seconds become a text of milliseconds. */
+export function propertiesOf(
+  options: PublishOptions,
+  contentType: string,
+  contentEncoding: string,
+): Properties {
+  const { priority, deliveryMode, expiration, correlationId, replyTo, messageId } = options
+  const { timestamp, type, userId, appId } = options
+  return {
+    contentType,
+    contentEncoding,
+    deliveryMode: deliveryMode ?? 2,
+    ...(priority !== undefined && { priority }),
+    ...(expiration !== undefined && { expirationMs: Math.max(0, Math.round(expiration * 1000)) }),
+    ...(correlationId !== undefined && { correlationId }),
+    ...(replyTo !== undefined && { replyTo }),
+    ...(messageId !== undefined && { messageId }),
+    ...(timestamp !== undefined && { timestamp }),
+    ...(type !== undefined && { type }),
+    ...(userId !== undefined && { userId }),
+    ...(appId !== undefined && { appId }),
+  }
+}

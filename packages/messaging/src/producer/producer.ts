@@ -1,0 +1,228 @@
+/**
+ * Sends messages: encodes, declares what must exist once per link, and hands everything published in one
+ * turn to the broker together. Every publish settles by its deadline: confirmed, or a typed error.
+ *
+ * Within the deadline a publish is repeated when the link breaks under it. The broker may then have it
+ * twice (at least once), but never not at all.
+ */
+import { messageOf, MessagingError } from '../kernel/errors.ts'
+import { sleep } from '../kernel/clock.ts'
+import { TurnBatch } from '../kernel/turn-batch.ts'
+import type { Message } from '../message/message.ts'
+import type { Exchange } from '../topology/exchange.ts'
+import type { Queue } from '../topology/queue.ts'
+import type { Channel, Publication, PublishFailures } from '../transport/channel.ts'
+import { declareEntity } from '../transport/declare.ts'
+import type { Link } from '../transport/link.ts'
+import { propertiesOf, type PublishOptions } from './options.ts'
+
+export interface ProducerOptions {
+  readonly exchange?: Exchange | string
+  readonly routingKey?: string
+  readonly serializer?: string
+  readonly compression?: string
+}
+
+interface Waiting {
+  readonly publication: Publication
+  readonly declare: readonly (Exchange | Queue)[] | undefined
+}
+
+/** Pause between two tries of a publish whose link broke. */
+const retryPauseMs = 20
+
+export class Producer {
+  readonly #link: Link
+  readonly #options: ProducerOptions
+  readonly #batch: TurnBatch<Waiting, PublishFailures>
+  readonly #disown: () => void
+  readonly #ended = new AbortController()
+  #channel: Promise<Channel> | undefined
+  /** Entities declared on the current channel; emptied with it. */
+  #declared = new WeakSet<object>()
+  #unfinished = 0
+  #idle: (() => void) | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(link: Link, options: ProducerOptions = {}) {
+    this.#link = link
+    this.#options = options
+    this.#batch = new TurnBatch((waiting) => this.#send(waiting, link.publishTimeoutMs))
+    this.#disown = link.own({ stop: () => this.close() })
+  }
+
+  /**
+   * Encodes and publishes a value. Rejects with a `MessagingError`: `MESSAGING_ENCODE_FAILED`,
+   * `MESSAGING_PUBLISH_TIMEOUT`, `MESSAGING_PUBLISH_REFUSED`, `MESSAGING_UNROUTABLE`, ….
+   */
+  async publish(value: unknown, options: PublishOptions = {}): Promise<void> {
+    const { codec } = this.#link
+    const serializer = options.serializer ?? this.#options.serializer ?? 'json'
+    const compression = options.compression ?? this.#options.compression
+    const encoded = codec.encode(value, serializer, compression)
+    const message: Message = {
+      body: encoded.body,
+      headers: encoded.compression
+        ? { ...options.headers, compression: encoded.compression }
+        : (options.headers ?? {}),
+      properties: propertiesOf(options, encoded.contentType, encoded.contentEncoding),
+    }
+    const exchange = options.exchange ?? this.#options.exchange ?? ''
+    await this.publishMessage(
+      {
+        exchange: typeof exchange === 'string' ? exchange : exchange.name,
+        routingKey: options.routingKey ?? this.#options.routingKey ?? '',
+        message,
+        ...(options.mandatory !== undefined && { mandatory: options.mandatory }),
+      },
+      options.declare ?? (typeof exchange === 'string' ? undefined : [exchange]),
+      options.timeout === undefined ? undefined : options.timeout * 1000,
+    )
+  }
+
+  /** Publishes a message that is already encoded. */
+  async publishMessage(
+    publication: Publication,
+    declare?: readonly (Exchange | Queue)[],
+    timeoutMs?: number,
+  ): Promise<void> {
+    this.#admit(1)
+    const waiting: Waiting = { publication, declare }
+    try {
+      // Its own deadline, its own batch.
+      if (timeoutMs !== undefined && timeoutMs !== this.#link.publishTimeoutMs) {
+        const failures = await this.#send([waiting], timeoutMs)
+        if (failures) throw failures.get(0)!
+        return
+      }
+      const { done, index } = this.#batch.add(waiting)
+      const failure = (await done)?.get(index)
+      if (failure) throw failure
+    } finally {
+      this.#release(1)
+    }
+  }
+
+  /**
+   * Publishes many at once, in order. Resolves with the errors of those that were refused, by their
+   * place; rejects when nothing is known of any by the deadline.
+   */
+  async publishMany(
+    publications: readonly Publication[],
+    declare?: readonly (Exchange | Queue)[],
+    timeoutMs: number = this.#link.publishTimeoutMs,
+  ): Promise<PublishFailures> {
+    this.#admit(publications.length)
+    try {
+      return await this.#send(
+        publications.map((publication) => ({ publication, declare })),
+        timeoutMs,
+      )
+    } finally {
+      this.#release(publications.length)
+    }
+  }
+
+  /** Waits for what is under way, then gives its channel back. Safe to call twice. */
+  close(): Promise<void> {
+    return (this.#stopping ??= this.#close())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#batch.flushNow()
+    if (this.#unfinished > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+    this.#ended.abort()
+    this.#disown()
+    const channel = await this.#channel?.catch(() => undefined)
+    await channel?.close()
+  }
+
+  #admit(count: number): void {
+    if (this.#stopping) {
+      throw new MessagingError('MESSAGING_CONNECTION_CLOSED', 'fatal', 'this producer is closed')
+    }
+    if (this.#unfinished + count > this.#link.publishBuffer) {
+      throw new MessagingError(
+        'MESSAGING_PUBLISH_REFUSED',
+        'message',
+        `${this.#unfinished} publishes wait for the broker already, at most ${this.#link.publishBuffer} may; slow down, or raise publishBuffer`,
+      )
+    }
+    this.#unfinished += count
+  }
+
+  #release(count: number): void {
+    this.#unfinished -= count
+    if (this.#unfinished === 0) this.#idle?.()
+  }
+
+  async #send(waiting: readonly Waiting[], timeoutMs: number): Promise<PublishFailures> {
+    const { clock } = this.#link.ambient
+    const batch = waiting.map(({ publication }) => publication)
+    const deadline = new AbortController()
+    let lastError: unknown
+    let late!: (error: MessagingError) => void
+    const expired = new Promise<never>((_, reject) => (late = reject))
+    const cancel = clock.after(timeoutMs, () => {
+      deadline.abort()
+      late(publishTimeout(timeoutMs, lastError))
+    })
+    const attempts = async (): Promise<PublishFailures> => {
+      for (;;) {
+        try {
+          const channel = await this.#openChannel(deadline.signal)
+          for (const { declare } of waiting) if (declare) await this.#declare(channel, declare)
+          return await channel.publish(batch)
+        } catch (error) {
+          if (deadline.signal.aborted) throw error
+          if (MessagingError.is(error) && (error.fault === 'message' || error.fault === 'fatal'))
+            throw error
+          lastError = error
+          await sleep(clock, retryPauseMs, deadline.signal)
+        }
+      }
+    }
+    try {
+      return await Promise.race([attempts(), expired])
+    } finally {
+      cancel()
+    }
+  }
+
+  async #declare(channel: Channel, entities: readonly (Exchange | Queue)[]): Promise<void> {
+    for (const entity of entities) {
+      if (this.#declared.has(entity)) continue
+      await declareEntity(channel, entity)
+      this.#declared.add(entity)
+    }
+  }
+
+  #openChannel(signal: AbortSignal): Promise<Channel> {
+    this.#channel ??= this.#newChannel(signal).catch((error: unknown) => {
+      this.#channel = undefined
+      throw error
+    })
+    return this.#channel
+  }
+
+  async #newChannel(signal: AbortSignal): Promise<Channel> {
+    const { channel } = await this.#link.openChannel(signal)
+    this.#declared = new WeakSet()
+    void channel.closed.then(() => (this.#channel = undefined))
+    return channel
+  }
+}
+
+function publishTimeout(timeoutMs: number, cause: unknown): MessagingError {
+  const why = cause === undefined ? 'the broker did not confirm it' : messageOf(cause)
+  return new MessagingError(
+    'MESSAGING_PUBLISH_TIMEOUT',
+    'message',
+    `the publish was not confirmed within ${timeoutMs} ms: ${why}`,
+    { cause },
+  )
+}

@@ -1,0 +1,22 @@
+/** Every URL scheme this package can speak. Adding a transport is a folder and its lines here. */
+import type { TransportEntry } from '../transport/transport.ts'
+
+const redis = async () => (await import('./redis/transport.ts')).redis
+const amqp = async () => (await import('./amqp/transport.ts')).amqp
+
+export const transports = {
+  memory: {
+    load: async () => (await import('./memory/transport.ts')).memory,
+    defaultPort: undefined,
+  },
+  sqlite: {
+    load: async () => (await import('./sqlite/transport.ts')).sqlite,
+    defaultPort: undefined,
+  },
+  redis: { load: redis, defaultPort: 6379 },
+  rediss: { load: redis, defaultPort: 6379 },
+  'redis+socket': { load: redis, defaultPort: undefined },
+  amqp: { load: amqp, defaultPort: 5672 },
+  amqps: { load: amqp, defaultPort: 5671 },
+  pyamqp: { load: amqp, defaultPort: 5672 },
+} as const satisfies Record<string, TransportEntry>

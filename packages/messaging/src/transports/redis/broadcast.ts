@@ -1,0 +1,46 @@
+/** Fanout exchanges as Redis publish/subscribe, with Kombu's channel names. */
+import { redisError, type RedisClient } from '../../clients/redis.ts'
+import type { Broadcast } from '../../virtual/store.ts'
+import type { RedisKeys } from './keys.ts'
+
+export class RedisBroadcast implements Broadcast {
+  readonly #client: RedisClient
+  readonly #subscriber: RedisClient
+  readonly #keys: RedisKeys
+  /** Pattern → who listens. Written here only. */
+  readonly #listeners = new Map<string, Set<(text: string) => void>>()
+
+  constructor(client: RedisClient, subscriber: RedisClient, keys: RedisKeys) {
+    this.#client = client
+    this.#subscriber = subscriber
+    this.#keys = keys
+    subscriber.on('pmessage', (pattern: string, _channel: string, text: string) => {
+      for (const listener of this.#listeners.get(pattern) ?? []) listener(text)
+    })
+  }
+
+  async publish(exchange: string, routingKey: string, text: string): Promise<void> {
+    try {
+      await this.#client.publish(this.#keys.channel(exchange, routingKey), text)
+    } catch (error) {
+      throw redisError(error, 'publishing to Redis')
+    }
+  }
+
+  async subscribe(
+    exchange: string,
+    routingKey: string,
+    onText: (text: string) => void,
+  ): Promise<() => Promise<void>> {
+    const pattern = this.#keys.pattern(exchange, routingKey)
+    const listeners = this.#listeners.get(pattern) ?? new Set()
+    this.#listeners.set(pattern, listeners.add(onText))
+    await this.#subscriber.psubscribe(pattern)
+    return async () => {
+      listeners.delete(onText)
+      if (listeners.size > 0) return
+      this.#listeners.delete(pattern)
+      if (this.#subscriber.status === 'ready') await this.#subscriber.punsubscribe(pattern)
+    }
+  }
+}

@@ -1,0 +1,460 @@
+/**
+ * A Channel made of a MessageStore: exchanges and bindings on the way in, a pump, a window and
+ * acknowledgements on the way out.
+ */
+import type { Ambient } from '../kernel/ambient.ts'
+import { asMessagingError, MessagingError } from '../kernel/errors.ts'
+import { TurnBatch } from '../kernel/turn-batch.ts'
+import { Delivery, type Outcome } from '../message/delivery.ts'
+import type { Binding } from '../topology/binding.ts'
+import { exchange as makeExchange, type Exchange } from '../topology/exchange.ts'
+import type { Queue } from '../topology/queue.ts'
+import { notSupported, type Capabilities } from '../transport/capabilities.ts'
+import type {
+  Channel,
+  ConsumeOptions,
+  OnDeliveries,
+  Publication,
+  PublishFailures,
+  QueueStatus,
+} from '../transport/channel.ts'
+import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { Pump } from './pump.ts'
+import { Reservations } from './reservations.ts'
+import { route } from './routing.ts'
+import { parkedQueue, type MessageStore, type Push, type Settlement, type Taken } from './store.ts'
+
+interface Consumer {
+  readonly tag: string
+  readonly queue: string
+  readonly noAck: boolean
+  readonly onDeliveries: OnDeliveries
+  /** Ends the publish/subscribe side of a queue bound to a fanout. */
+  unsubscribe: (() => Promise<void>)[]
+}
+
+/** What the channels of one session share. */
+export interface VirtualSession {
+  readonly name: string
+  readonly capabilities: Capabilities
+  readonly store: MessageStore
+  readonly ambient: Ambient
+  /** Settlements of all channels leave together. */
+  readonly settlements: TurnBatch<Settlement, void>
+  /** Queues bound to broadcast exchanges: queue → its bindings. Written by bind, read by consume. */
+  readonly broadcastBindings: Map<string, Binding[]>
+  /** A consumer's queue and tag, for counting consumers and exclusive use. */
+  readonly consumers: Map<string, Set<string>>
+  /** Tells the session that a message was due later, so that it looks in time. */
+  expectDue(atMs: number): void
+}
+
+const notHeld = Promise.resolve()
+
+export class VirtualChannel implements Channel {
+  readonly closed: Promise<MessagingError | undefined>
+  readonly #session: VirtualSession
+  readonly #store: MessageStore
+  readonly #consumers = new Map<string, Consumer>()
+  readonly #reservations = new Reservations()
+  readonly #pump: Pump
+  #closing: Promise<void> | undefined
+  #resolveClosed!: (reason: MessagingError | undefined) => void
+
+  constructor(session: VirtualSession) {
+    this.#session = session
+    this.#store = session.store
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
+    this.#pump = new Pump(
+      this.#store,
+      () => this.#reservations.room,
+      (taken) => this.#dispatch(taken),
+      (error) =>
+        this.fail(asMessagingError(error, 'MESSAGING_STORE_FAILED', 'connection', 'fetch')),
+    )
+    this.#reservations.onRoom(() => this.#pump.roomAgain())
+  }
+
+  get isOpen(): boolean {
+    return this.#closing === undefined
+  }
+
+  /** The link is gone: nothing more is delivered, everything held is the broker's again. */
+  fail(reason: MessagingError): void {
+    if (this.#closing) return
+    this.#closing = this.#pump.stop()
+    this.#reservations.drain()
+    this.#resolveClosed(reason)
+  }
+
+  async declareExchange(exchange: Exchange, options?: { passive?: boolean }): Promise<void> {
+    this.#check()
+    if (options?.passive) {
+      if (exchange.name === '' || (await this.#store.findExchange(exchange.name))) return
+      throw new MessagingError(
+        'MESSAGING_DECLARATION_REFUSED',
+        'channel',
+        `no exchange '${exchange.name}' here`,
+      )
+    }
+    const { exchangeTypes } = this.#session.capabilities
+    if (!exchangeTypes.includes(exchange.type)) {
+      throw notSupported(this.#session.name, `declare an exchange of type '${exchange.type}'`)
+    }
+    const before = await this.#store.findExchange(exchange.name)
+    if (before && before.type !== exchange.type) {
+      throw new MessagingError(
+        'MESSAGING_DECLARATION_REFUSED',
+        'channel',
+        `exchange '${exchange.name}' is of type '${before.type}', not '${exchange.type}'; remove it first or declare it as it is`,
+      )
+    }
+    await this.#store.declareExchange(exchange)
+  }
+
+  async removeExchange(name: string): Promise<void> {
+    this.#check()
+    await this.#store.removeExchange(name)
+  }
+
+  async declareQueue(queue: Queue, options?: { passive?: boolean }): Promise<QueueStatus> {
+    this.#check()
+    const name = queue.name === '' ? `amq.gen-${this.#session.ambient.nextId()}` : queue.name
+    if (options?.passive) {
+      if (!(await this.#store.hasQueue(name))) throw queueNotFound(name)
+    } else {
+      this.#refuseArguments(queue)
+      await this.#store.declareQueue({ ...queue, name })
+    }
+    return {
+      name,
+      messages: await this.#store.count(name),
+      consumers: this.#session.consumers.get(name)?.size ?? 0,
+    }
+  }
+
+  async removeQueue(
+    name: string,
+    options: { ifUnused?: boolean; ifEmpty?: boolean } = {},
+  ): Promise<number> {
+    this.#check()
+    if (options.ifUnused && (this.#session.consumers.get(name)?.size ?? 0) > 0) {
+      throw refused(`queue '${name}' has consumers`)
+    }
+    if (options.ifEmpty && (await this.#store.count(name)) > 0) {
+      throw refused(`queue '${name}' is not empty`)
+    }
+    this.#session.broadcastBindings.delete(name)
+    return await this.#store.removeQueue(name)
+  }
+
+  async bind(binding: Binding): Promise<void> {
+    this.#check()
+    const exchange = await this.#store.findExchange(binding.exchange)
+    await this.#store.bind(binding, exchange)
+    if (exchange?.type === 'fanout' && this.#store.broadcast) {
+      const bindings = this.#session.broadcastBindings.get(binding.queue) ?? []
+      this.#session.broadcastBindings.set(binding.queue, [...bindings, binding])
+    }
+  }
+
+  async unbind(binding: Binding): Promise<void> {
+    this.#check()
+    await this.#store.unbind(binding, await this.#store.findExchange(binding.exchange))
+    const left = this.#session.broadcastBindings
+      .get(binding.queue)
+      ?.filter((b) => b.exchange !== binding.exchange || b.routingKey !== binding.routingKey)
+    if (left) this.#session.broadcastBindings.set(binding.queue, left)
+  }
+
+  async purge(queue: string): Promise<number> {
+    this.#check()
+    return await this.#store.purge(queue)
+  }
+
+  async publish(batch: readonly Publication[]): Promise<PublishFailures> {
+    this.#check()
+    const pushes: Push[] = []
+    const broadcasts: Promise<void>[] = []
+    const routes = new Map<string, Promise<Route>>()
+    let failures: Map<number, MessagingError> | undefined
+    for (let i = 0; i < batch.length; i++) {
+      const { exchange, routingKey, message, mandatory } = batch[i]!
+      const { priority } = message.properties
+      if (exchange === '') {
+        if (mandatory && !(await this.#store.hasQueue(routingKey))) {
+          ;(failures ??= new Map()).set(i, unroutable(exchange, routingKey))
+          continue
+        }
+        const text = encodeEnvelope(message, '', routingKey, this.#session.ambient.nextId())
+        pushes.push({ queue: routingKey, text, priority })
+        continue
+      }
+      let known = routes.get(exchange)
+      if (!known) routes.set(exchange, (known = this.#readRoute(exchange)))
+      const { type, bindings } = await known
+      if (type === 'fanout' && this.#store.broadcast) {
+        const text = encodeEnvelope(message, exchange, routingKey, this.#session.ambient.nextId())
+        broadcasts.push(this.#store.broadcast.publish(exchange, routingKey, text))
+        continue
+      }
+      const queues = route(type, bindings, routingKey, message.headers)
+      if (queues.length === 0 && mandatory) {
+        ;(failures ??= new Map()).set(i, unroutable(exchange, routingKey))
+      }
+      for (const queue of queues) {
+        // Its own tag for every copy: acknowledging one must not settle the other.
+        const text = encodeEnvelope(message, exchange, routingKey, this.#session.ambient.nextId())
+        pushes.push({ queue, text, priority })
+      }
+    }
+    if (pushes.length > 0) await this.#store.push(pushes)
+    if (broadcasts.length > 0) await Promise.all(broadcasts)
+    return failures
+  }
+
+  async get(queue: string, options?: { noAck?: boolean }): Promise<Delivery | undefined> {
+    this.#check()
+    const [taken] = await this.#store.take([queue], 1)
+    return taken && this.#deliver(taken, '', options?.noAck ?? false)
+  }
+
+  async consume(queue: string, options: ConsumeOptions, onDeliveries: OnDeliveries): Promise<void> {
+    this.#check()
+    const { tag, noAck = false } = options
+    if (this.#consumers.has(tag)) throw refused(`consumer tag '${tag}' is in use on this channel`)
+    const users = this.#session.consumers.get(queue) ?? new Set()
+    if (options.exclusive && users.size > 0) {
+      throw refused(`queue '${queue}' has a consumer already, exclusive use is not possible`)
+    }
+    const consumer: Consumer = { tag, queue, noAck, onDeliveries, unsubscribe: [] }
+    this.#consumers.set(tag, consumer)
+    this.#session.consumers.set(queue, users.add(tag))
+    for (const binding of this.#session.broadcastBindings.get(queue) ?? []) {
+      consumer.unsubscribe.push(
+        await this.#store.broadcast!.subscribe(binding.exchange, binding.routingKey, (text) =>
+          this.#onBroadcast(consumer, text),
+        ),
+      )
+    }
+    this.#refreshPump()
+  }
+
+  async cancel(tag: string): Promise<void> {
+    const consumer = this.#consumers.get(tag)
+    if (!consumer) return
+    this.#consumers.delete(tag)
+    this.#forgetConsumer(consumer)
+    this.#refreshPump()
+    await Promise.all(consumer.unsubscribe.map((end) => end()))
+  }
+
+  prefetch(count: number): Promise<void> {
+    this.#reservations.setLimit(count)
+    return notHeld
+  }
+
+  readonly settle = (delivery: Delivery, outcome: Outcome): Promise<void> => {
+    const taken = delivery.origin.receipt as Taken
+    if (!this.#reservations.remove(taken)) return notHeld
+    if (typeof outcome === 'object') {
+      if (!this.#session.capabilities.delay) {
+        this.#reservations.add(taken)
+        return Promise.reject(notSupported(this.#session.name, 'hold a message until a time'))
+      }
+      this.#session.expectDue(outcome.delayUntilMs)
+    }
+    return this.#session.settlements.add({
+      taken,
+      outcome: outcome === 'ack' || outcome === 'drop' ? 'remove' : outcome,
+    }).done
+  }
+
+  async recover(): Promise<void> {
+    await this.#giveBack()
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    for (const consumer of this.#consumers.values()) {
+      this.#forgetConsumer(consumer)
+      await Promise.all(consumer.unsubscribe.map((end) => end()))
+    }
+    this.#consumers.clear()
+    await this.#pump.stop()
+    await this.#giveBack()
+    this.#resolveClosed(undefined)
+  }
+
+  async #giveBack(): Promise<void> {
+    // Last first: each goes to the front of its queue, so the oldest ends up next in line.
+    const held = this.#reservations.drain().reverse()
+    await Promise.all(
+      held.map((taken) => this.#session.settlements.add({ taken, outcome: 'restore' }).done),
+    )
+    this.#pump.roomAgain()
+  }
+
+  #forgetConsumer(consumer: Consumer): void {
+    const users = this.#session.consumers.get(consumer.queue)
+    users?.delete(consumer.tag)
+    if (users?.size === 0) this.#session.consumers.delete(consumer.queue)
+  }
+
+  #refreshPump(): void {
+    const queues = new Set<string>()
+    for (const { queue } of this.#consumers.values()) {
+      if (!this.#session.broadcastBindings.has(queue)) queues.add(queue)
+    }
+    this.#pump.setQueues([...queues])
+  }
+
+  #dispatch(taken: Taken[]): void {
+    const batches = new Map<Consumer, Delivery[]>()
+    for (const one of taken) {
+      const consumer = this.#consumerOf(one.queue)
+      if (!consumer || !this.isOpen) {
+        // Cancelled while the claim was under way.
+        void this.#session.settlements.add({ taken: one, outcome: 'restore' }).done.catch(() => 0)
+        continue
+      }
+      const delivery = this.#deliver(one, consumer.tag, consumer.noAck)
+      if (!delivery) continue
+      const batch = batches.get(consumer)
+      if (batch) batch.push(delivery)
+      else batches.set(consumer, [delivery])
+    }
+    for (const [consumer, deliveries] of batches) consumer.onDeliveries(deliveries)
+  }
+
+  /** Consumers of the same queue on one channel take turns. */
+  #consumerOf(queue: string): Consumer | undefined {
+    for (const [tag, consumer] of this.#consumers) {
+      if (consumer.queue !== queue) continue
+      if (this.#consumers.size > 1) {
+        this.#consumers.delete(tag)
+        this.#consumers.set(tag, consumer)
+      }
+      return consumer
+    }
+    return undefined
+  }
+
+  #deliver(taken: Taken, consumerTag: string, noAck: boolean): Delivery | undefined {
+    try {
+      const envelope = decodeEnvelope(taken.text)
+      const attempts = Math.max(envelope.attempts, taken.attempts ?? 0)
+      if (noAck) {
+        void this.#session.settlements.add({ taken, outcome: 'remove' }).done.catch(() => 0)
+      } else this.#reservations.add(taken)
+      return new Delivery(
+        envelope.message,
+        {
+          receipt: taken,
+          consumerTag,
+          queue: taken.queue,
+          exchange: envelope.exchange,
+          routingKey: envelope.routingKey,
+          redelivered: envelope.redelivered || attempts > 0,
+          attempts,
+        },
+        this.settle,
+        noAck,
+      )
+    } catch (error) {
+      this.#park(taken, error)
+      return undefined
+    }
+  }
+
+  /** A text that is no message must neither stop the queue nor vanish. */
+  #park(taken: Taken, error: unknown): void {
+    this.#session.ambient.log.warn('a message that cannot be read was parked', {
+      queue: taken.queue,
+      parkedIn: parkedQueue,
+      reason: error instanceof Error ? error.message : String(error),
+    })
+    this.#store
+      .push([{ queue: parkedQueue, text: taken.text, priority: 0 }])
+      .then(() => this.#session.settlements.add({ taken, outcome: 'remove' }).done)
+      .catch((failure: unknown) =>
+        this.fail(asMessagingError(failure, 'MESSAGING_STORE_FAILED', 'connection', 'park')),
+      )
+  }
+
+  #onBroadcast(consumer: Consumer, text: string): void {
+    if (!this.#consumers.has(consumer.tag)) return
+    try {
+      const { message, exchange, routingKey } = decodeEnvelope(text)
+      const origin = {
+        receipt: undefined,
+        consumerTag: consumer.tag,
+        queue: consumer.queue,
+        exchange,
+        routingKey,
+        redelivered: false,
+        attempts: 0,
+      }
+      consumer.onDeliveries([new Delivery(message, origin, () => notHeld, consumer.noAck)])
+    } catch (error) {
+      this.#session.ambient.log.warn('a broadcast that cannot be read was ignored', {
+        queue: consumer.queue,
+        reason: error instanceof Error ? error.message : String(error),
+      })
+    }
+  }
+
+  async #readRoute(name: string): Promise<Route> {
+    const [exchange, bindings] = await Promise.all([
+      this.#store.findExchange(name),
+      this.#store.readBindings(name),
+    ])
+    return { type: (exchange ?? makeExchange(name)).type, bindings }
+  }
+
+  #refuseArguments(queue: Queue): void {
+    for (const name of Object.keys(queue.arguments)) {
+      if (honoured.has(name)) continue
+      throw notSupported(this.#session.name, `honour the queue argument '${name}'`)
+    }
+  }
+
+  #check(): void {
+    if (this.#closing === undefined) return
+    throw new MessagingError('MESSAGING_CHANNEL_CLOSED', 'channel', 'this channel is closed')
+  }
+}
+
+/**
+ * Arguments a declaration may carry here. The limits on time are hints that keep unused control queues
+ * short on RabbitMQ; Kombu's virtual transports pass over them too.
+ */
+const honoured = new Set(['x-max-priority', 'x-expires', 'x-message-ttl', 'x-queue-type'])
+
+interface Route {
+  readonly type: Exchange['type']
+  readonly bindings: readonly Binding[]
+}
+
+function refused(reason: string): MessagingError {
+  return new MessagingError('MESSAGING_DECLARATION_REFUSED', 'channel', reason)
+}
+
+function queueNotFound(name: string): MessagingError {
+  return new MessagingError(
+    'MESSAGING_QUEUE_NOT_FOUND',
+    'channel',
+    `no queue '${name}' here; declare it, or look at its name`,
+  )
+}
+
+function unroutable(exchange: string, routingKey: string): MessagingError {
+  return new MessagingError(
+    'MESSAGING_UNROUTABLE',
+    'message',
+    `no queue takes messages of exchange '${exchange}' with routing key '${routingKey}'`,
+  )
+}

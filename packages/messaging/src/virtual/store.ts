@@ -1,0 +1,123 @@
+/**
+ * What a broker without AMQP has to offer; exchanges, windows, delivery tags and acknowledgements are
+ * emulated above it, once for all stores.
+ *
+ * Duties of the store: `take` is atomic (a message handed to one session is invisible to all others until
+ * it is settled or that session's lease ends, and no instant exists at which a killed process loses it);
+ * `push` resolves when the messages are kept as safely as the store keeps anything; every promise settles.
+ * Duties of the caller: settle each `Taken` once; call `tick` at least every `tickMs`.
+ * Batches are the rule: one call, one write.
+ */
+import type { Ambient } from '../kernel/ambient.ts'
+import type { MessagingError } from '../kernel/errors.ts'
+import type { Binding } from '../topology/binding.ts'
+import type { Exchange } from '../topology/exchange.ts'
+import type { Queue } from '../topology/queue.ts'
+
+/** A message on its way into one queue. `text` is the envelope (virtual/envelope.ts). */
+export interface Push {
+  readonly queue: string
+  readonly text: string
+  /** As the message says it; undefined counts as 0. */
+  readonly priority: number | undefined
+}
+
+/** A message handed to this session. */
+export interface Taken {
+  /** Opaque; unique among what this session holds. */
+  readonly receipt: string
+  readonly queue: string
+  readonly text: string
+  /** Deliveries before this one, where the store counts them outside the text. */
+  readonly attempts?: number
+}
+
+/** As `Outcome`, with `remove` for acknowledged and dropped alike. */
+export type StoreOutcome = 'remove' | 'requeue' | 'restore' | { readonly delayUntilMs: number }
+
+export interface Settlement {
+  readonly taken: Taken
+  readonly outcome: StoreOutcome
+}
+
+export interface TickResult {
+  /** Messages given back: from dead sessions, or because their hour has come. */
+  readonly restored: number
+  /** Milliseconds until the next delayed message is due, when one waits. */
+  readonly nextDueMs: number | undefined
+}
+
+/** One session's view of the broker. */
+export interface MessageStore {
+  /** Name and version of what is behind it. */
+  readonly server: string
+  /** Milliseconds between two `tick`s; leases last three times as long. */
+  readonly tickMs: number
+  /** Resolves once, when the link is over: with the reason, or undefined after `close`. */
+  readonly closed: Promise<MessagingError | undefined>
+
+  /** Keeps what the store needs to know of a queue; declaring again is fine. */
+  declareQueue(queue: Queue): Promise<void>
+  /** False for a queue nobody declared and that holds nothing. */
+  hasQueue(name: string): Promise<boolean>
+  /** Removes the queue, its messages and its bindings; resolves with the number of messages. */
+  removeQueue(name: string): Promise<number>
+  count(queue: string): Promise<number>
+  purge(queue: string): Promise<number>
+
+  declareExchange(exchange: Exchange): Promise<void>
+  /** Undefined when this store knows nothing of it. */
+  findExchange(name: string): Promise<Exchange | undefined>
+  removeExchange(name: string): Promise<void>
+  bind(binding: Binding, exchange: Exchange | undefined): Promise<void>
+  unbind(binding: Binding, exchange: Exchange | undefined): Promise<void>
+  readBindings(exchange: string): Promise<readonly Binding[]>
+
+  /** All or nothing where the store can; rejects when nothing is known of any. */
+  push(batch: readonly Push[]): Promise<void>
+  /**
+   * At most `max` messages, at once and without waiting. Urgent ones first; among queues of equal
+   * urgency fairly, starting with the first named. A text that is no envelope is parked, not returned.
+   */
+  take(queues: readonly string[], max: number): Promise<Taken[]>
+  /**
+   * Resolves when one of the queues may have something, at once when it already has, or when `signal`
+   * aborts. May resolve early; never misses a push for longer than `tickMs`.
+   */
+  wait(queues: readonly string[], signal: AbortSignal): Promise<void>
+  /** Settling what this session no longer holds is a no-op. */
+  settle(batch: readonly Settlement[]): Promise<void>
+  /** Renews the lease, gives back what dead sessions held and what is due. */
+  tick(): Promise<TickResult>
+
+  /** Publish/subscribe for fanout exchanges; without it a fanout copies into every bound queue. */
+  readonly broadcast?: Broadcast
+  /** Gives back everything it holds, then ends. Safe to call twice. */
+  close(): Promise<void>
+}
+
+export interface Broadcast {
+  publish(exchange: string, routingKey: string, text: string): Promise<void>
+  /** Resolves when everything published from now on arrives; the returned function ends it. */
+  subscribe(
+    exchange: string,
+    routingKey: string,
+    onText: (text: string) => void,
+  ): Promise<() => Promise<void>>
+}
+
+/** What a store reports while it works; the transport turns it into signals and log lines. */
+export interface StoreEvents {
+  /** A text that is no message was put aside in the queue `parkedQueue`. */
+  onParked(queue: string, reason: string): void
+}
+
+export interface StoreContext {
+  readonly ambient: Ambient
+  readonly events: StoreEvents
+  /** Unique name of the session. */
+  readonly session: string
+}
+
+/** Where texts go that are no messages; an ordinary queue, so it can be counted, read and replayed. */
+export const parkedQueue = 'celeriac.parked'

@@ -62,6 +62,8 @@ class VirtualSessionOwner implements Session, VirtualSession {
   #closing: Promise<void> | undefined
   #cancelTick: () => void = () => undefined
   #tickAtMs = Infinity
+  /** When the next message delayed here is due, by the wall clock. */
+  #expectedMs = Infinity
   #resolveClosed!: (reason: MessagingError | undefined) => void
 
   constructor(
@@ -100,6 +102,8 @@ class VirtualSessionOwner implements Session, VirtualSession {
   }
 
   expectDue(atMs: number): void {
+    // Remembered, because a tick may be under way that looks before this message is stored.
+    this.#expectedMs = Math.min(this.#expectedMs, atMs)
     // A little after the hour rather than a little before it: a look too early finds nothing.
     this.#tickIn(Math.max(0, atMs - this.ambient.clock.now() + 1))
   }
@@ -143,7 +147,11 @@ class VirtualSessionOwner implements Session, VirtualSession {
     this.#tickAtMs = Infinity
     try {
       const { nextDueMs } = await this.store.tick()
-      this.#tickIn(nextDueMs ?? this.store.tickMs)
+      const expectedInMs = this.#expectedMs - this.ambient.clock.now()
+      if (expectedInMs <= 0) this.#expectedMs = Infinity
+      this.#tickIn(
+        Math.min(nextDueMs ?? Infinity, expectedInMs > 0 ? expectedInMs + 1 : Infinity),
+      )
     } catch (error) {
       this.#onLost(asMessagingError(error, 'MESSAGING_STORE_FAILED', 'connection', 'lease'))
     }

@@ -5,7 +5,7 @@ export const eventOptions = {
   eventQueueExpires: option(optional(seconds), 60, 'Seconds an unused monitor queue stays.'),
   eventQueueTtl: option(optional(seconds), 5, 'Seconds an event waits for a monitor.'),
   eventQueuePrefix: option(anyText, 'celeryev', 'Prefix of monitor queues.'),
-  eventQueueExclusive: option(flag, false, 'Monitor queues belong to one connection.'),
+  eventQueueExclusive: option(flag, true, 'Monitor queues belong to one connection.'),
   eventQueueDurable: option(flag, false, 'Monitor queues survive a restart of the broker.'),
   eventSerializer: option(text, 'json', 'Serializer of events.'),
   eventExchange: option(text, 'celeryev', 'Exchange of events.'),

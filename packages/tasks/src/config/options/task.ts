@@ -46,7 +46,9 @@ export const taskOptions = {
     undefined,
     'Attributes to change on tasks, by name or `*`.',
   ),
-  taskSerializer: option(text, 'json', 'Serializer of task messages.'),
+  taskSerializer: option(text, 'json', 'Serializer of task messages.', {
+    oldName: 'CELERY_TASK_SERIALIZER',
+  }),
   taskCompression: option(optional(text), undefined, 'Compression of task messages.', {
     oldName: 'CELERY_MESSAGE_COMPRESSION',
   }),

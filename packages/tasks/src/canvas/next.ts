@@ -4,9 +4,10 @@
  */
 import type { WireException } from '../protocol/failures.ts'
 import type { TaskMeta, TaskPayload, WireSignature } from '../protocol/task-message.ts'
-import type { Plan, PlannedCall } from './plan.ts'
+import { plan, type Plan, type PlanContext } from './plan.ts'
 import type { ResultTree } from './result-tree.ts'
-import type { Call, DeliveryOptions, Signature } from './signature.ts'
+import { noOptions, type Call, type DeliveryOptions, type Signature } from './signature.ts'
+import { fromWire, toWire } from './wire.ts'
 
 export type FinishedOutcome =
   | { readonly kind: 'success'; readonly value: unknown }
@@ -59,54 +60,129 @@ export interface Next {
   readonly failed: readonly FailedStep[]
 }
 
+const nothing: Next = Object.freeze({ plans: [], children: [], inline: [], parts: [], failed: [] })
+
 /** Throws `TASKS_SIGNATURE_INVALID` when the message carries something that is no signature. */
 export function next(finished: Finished, context: NextContext): Next {
-  throw new Error('not written yet')
+  const { meta, payload, outcome } = finished
+  const { callbacks, errbacks, chain, chord } = payload.embed
+  // Most tasks are alone.
+  if (!callbacks && !errbacks && !chain && !chord) return nothing
+  return outcome.kind === 'success'
+    ? afterSuccess(meta, payload, outcome.value, context)
+    : afterFailure(meta, payload, context)
 }
 
-export interface RetryChange {
-  /** Seconds from now. */
-  readonly countdown?: number | undefined
-  readonly eta?: Date | string | undefined
-  readonly args?: readonly unknown[] | undefined
-  readonly kwargs?: Readonly<Record<string, unknown>> | undefined
-  readonly options?: DeliveryOptions | undefined
-}
-
-/** The message of the next attempt: same id, one retry more, its own parent, everything else kept. */
-export function retryCall(
+function afterSuccess(
   meta: TaskMeta,
-  payload: TaskPayload,
-  change: RetryChange,
-  context: { readonly replyTo: string },
-): PlannedCall {
-  throw new Error('not written yet')
+  { embed }: TaskPayload,
+  value: unknown,
+  context: NextContext,
+): Next {
+  const within: PlanContext = { ...childOf(meta, context), args: [value] }
+  const plans = bundled((embed.callbacks ?? []).map(fromWire)).map((one) => plan(one, within))
+  const step = embed.chain?.at(-1)
+  if (step !== undefined) {
+    plans.push(plan(fromWire(step), { ...within, chain: embed.chain!.slice(0, -1) }))
+  }
+  const children = plans.flatMap((one) => one.result ?? [])
+  return { plans, children, inline: [], parts: partsOf(meta, embed.chord), failed: [] }
 }
 
-export interface JoinContext extends NextContext {
-  /** The part that completed the chord. */
-  readonly parentId: string
-  readonly rootId: string
+/** One callback is applied as it is; of several, groups by themselves and the others as one group. */
+function bundled(callbacks: readonly Signature[]): Signature[] {
+  if (callbacks.length < 2) return [...callbacks]
+  const groups = callbacks.filter((callback) => callback.kind === 'group')
+  const others = callbacks.filter((callback) => callback.kind !== 'group')
+  return others.length === 0 ? groups : [...groups, groupOf(others)]
 }
 
-/** All parts succeeded: the body, with their results as its first argument. */
-export function chordBody(
-  body: WireSignature | Signature,
-  results: readonly unknown[],
-  context: JoinContext,
-): Plan {
-  throw new Error('not written yet')
+function groupOf(members: readonly Signature[]): Signature {
+  return { kind: 'group', members, args: [], options: noOptions, immutable: false }
 }
 
-/** Text of the error a chord's body fails with when one of its parts did. */
-export function dependencyText(partId: string, exception: WireException): string {
-  throw new Error('not written yet')
+function afterFailure(meta: TaskMeta, { embed }: TaskPayload, context: NextContext): Next {
+  const errbacks = callErrbacks((embed.errbacks ?? []).map(fromWire), meta.id, meta.rootId, context)
+  const failed: FailedStep[] = []
+  const parts = partsOf(meta, embed.chord)
+  for (const step of embed.chain?.toReversed() ?? []) {
+    collectUnrun(fromWire(step), meta.rootId, failed, parts)
+  }
+  return { ...errbacks, children: [], parts, failed }
+}
+
+function partsOf(meta: TaskMeta, body: WireSignature | null): ChordPart[] {
+  const { id: taskId, groupId, groupIndex, rootId } = meta
+  // A body without a group has nothing to be counted under.
+  if (body === null || groupId === undefined) return []
+  return [{ taskId, groupId, groupIndex, body, rootId }]
+}
+
+function childOf(meta: TaskMeta, context: NextContext): PlanContext {
+  const { replyTo, options } = context
+  return {
+    nextId: () => context.nextId(),
+    replyTo,
+    options,
+    parentId: meta.id,
+    rootId: meta.rootId,
+  }
+}
+
+/** Error callbacks of the task `id`: called here, or sent as one group with the id in front. */
+export function callErrbacks(
+  errbacks: readonly Signature[],
+  id: string,
+  rootId: string,
+  context: NextContext,
+): { readonly inline: readonly Call[]; readonly plans: readonly Plan[] } {
+  const inline: Call[] = []
+  const sent: Signature[] = []
+  for (const errback of errbacks) {
+    if (errback.kind === 'call' && context.isInline?.(errback)) inline.push(errback)
+    else sent.push(errback)
+  }
+  if (sent.length === 0) return { inline, plans: [] }
+  const within: PlanContext = {
+    nextId: () => context.nextId(),
+    replyTo: context.replyTo,
+    parentId: id,
+    rootId,
+    args: [id],
+  }
+  return { inline, plans: [plan(groupOf(sent), within)] }
 }
 
 /**
- * A part failed: the body and what hangs on it will never run. Like `next` after a failure of the body;
- * `failed` begins with the body itself.
+ * Everything in a frozen signature that somebody may be waiting for, and the chord parts it would have
+ * been. Without `parts` only the former: members of a header whose chord was never sent are no parts yet.
  */
-export function chordFailure(body: WireSignature | Signature, context: JoinContext): Next {
-  throw new Error('not written yet')
+export function collectUnrun(
+  signature: Signature,
+  rootId: string,
+  failed: FailedStep[],
+  parts?: ChordPart[],
+): void {
+  const each = (list: readonly Signature[], mine = parts): void => {
+    for (const one of list) collectUnrun(one, rootId, failed, mine)
+  }
+  switch (signature.kind) {
+    case 'call': {
+      const { taskId, groupId, groupIndex, parentId, chord, chain } = signature.options
+      if (taskId !== undefined) {
+        failed.push({ id: taskId, groupId, parentId })
+        if (parts !== undefined && chord !== undefined && groupId !== undefined) {
+          parts.push({ taskId, groupId, groupIndex, body: toWire(chord), rootId })
+        }
+      }
+      return each(chain?.toReversed() ?? [])
+    }
+    case 'chain':
+      return each(signature.steps)
+    case 'group':
+      return each(signature.members)
+    case 'chord':
+      each(signature.header, undefined)
+      return each([signature.body])
+  }
 }

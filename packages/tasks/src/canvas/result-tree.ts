@@ -5,6 +5,39 @@ export type ResultTree = readonly [
   readonly ResultTree[] | null,
 ]
 
+/** A handle in the making: parents are found after their children. */
+export interface ResultNode {
+  readonly id: string
+  readonly members: readonly ResultNode[] | null
+  parent: ResultNode | null
+}
+
+export function taskNode(id: string): ResultNode {
+  return { id, members: null, parent: null }
+}
+
+export function groupNode(id: string, members: readonly ResultNode[]): ResultNode {
+  return { id, members, parent: null }
+}
+
+/** Puts `earlier` before the oldest ancestor of `node`. */
+export function follow(node: ResultNode, earlier: ResultNode): void {
+  let oldest = node
+  while (oldest.parent !== null) oldest = oldest.parent
+  oldest.parent = earlier
+}
+
+export function treeOf(node: ResultNode): ResultTree {
+  // Not by recursion: a chain may have more steps than the stack has frames.
+  const line: ResultNode[] = []
+  for (let at: ResultNode | null = node; at !== null; at = at.parent) line.push(at)
+  let tree: ResultTree | null = null
+  for (const { id, members } of line.reverse()) {
+    tree = [[id, tree], members === null ? null : members.map(treeOf)]
+  }
+  return tree!
+}
+
 /** The handle of one task. */
 export function taskTree(id: string, parent: ResultTree | null = null): ResultTree {
   return [[id, parent], null]

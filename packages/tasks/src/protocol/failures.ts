@@ -78,12 +78,15 @@ const argumentNames: Readonly<Record<string, string>> = {
 
 /** Anything thrown, as it is stored. Always serialisable; never throws. */
 export function encodeFailure(thrown: unknown): Failure {
-  const exception = exceptionOf(thrown)
-  const summary = summaryOf(exception)
-  return {
-    exception,
-    summary,
-    traceback: pythonTraceback(thrown, (error) => summaryOf(exceptionOf(error))),
+  try {
+    const exception = exceptionOf(thrown)
+    const traceback = pythonTraceback(thrown, (error) => summaryOf(exceptionOf(error)))
+    return { exception, traceback, summary: summaryOf(exception) }
+  } catch {
+    // Its name, message or stack is a getter that throws.
+    const summary = 'Exception: an error that cannot be read'
+    const exception = readException('an error that cannot be read')
+    return { exception, traceback: `${summary}\n`, summary }
   }
 }
 

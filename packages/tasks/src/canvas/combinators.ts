@@ -1,0 +1,134 @@
+/** Workflows from parts, as data. How parts join (`pipe`) follows Celery's `|`, rule by rule. */
+import {
+  call,
+  noOptions,
+  type Call,
+  type Chain,
+  type Chord,
+  type Group,
+  type Signature,
+} from './signature.ts'
+import { chordOf, unrollChunks } from './upgrade.ts'
+import { toWire } from './wire.ts'
+
+/**
+ * The parts one after the other, each with the result of the one before it as its first argument. A group
+ * before another part makes a chord, so the answer is not always a chain.
+ */
+export function chain(...parts: readonly Signature[]): Signature {
+  const [first, ...rest] = parts
+  if (first === undefined) return chainOf([])
+  if (rest.length === 0) return first.kind === 'chain' ? first : chainOf([first])
+  return rest.reduce(pipe, first)
+}
+
+/** The parts side by side; each gets what is prepended to the group. */
+export function group(members: Iterable<Signature>): Group {
+  return { kind: 'group', members: [...members], args: [], options: noOptions, immutable: false }
+}
+
+/** `body` once all of the header are done, with the list of their results, in order. */
+export function chord(header: Group | Iterable<Signature>, body: Signature): Chord {
+  return chordOf('kind' in header ? header : group(header), body)
+}
+
+/** One message that calls the task once for each item, one after the other; the results as a list. */
+export function xmap(task: Signature, items: Iterable<unknown>): Call {
+  return call('celery.map', { kwargs: { task: toWire(task), it: [...items] } }, true)
+}
+
+/** Like `xmap`, each item being the list of arguments of a call. */
+export function xstarmap(task: Signature, items: Iterable<readonly unknown[]>): Call {
+  return call('celery.starmap', { kwargs: { task: toWire(task), it: [...items] } }, true)
+}
+
+/** `xstarmap` in messages of `size` items each; sent as a group. */
+export function chunks(task: Signature, items: Iterable<readonly unknown[]>, size: number): Call {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new TypeError(`chunks must have a whole number of items of at least 1, not ${size}`)
+  }
+  return call('celery.chunks', { kwargs: { task: toWire(task), it: [...items], n: size } }, true)
+}
+
+/** A copy with rising countdowns, in seconds, so that the members do not start all at once. */
+export function skew(members: Group, start = 1, stop?: number, step = 1): Group {
+  let countdown = start
+  const skewed = members.members.map((member) => {
+    const options = { ...member.options, countdown }
+    if (stop === undefined || countdown + step < stop) countdown += step
+    return { ...member, options }
+  })
+  return { ...members, members: skewed }
+}
+
+/**
+ * `left | right`. Where two workflows meet:
+ * - chains are joined end to end, also where they begin or end in groups;
+ * - a group of one on the right is that one; on the left it stays a group;
+ * - group before anything, and anything after a group that ends a chain: a chord;
+ * - after a chord its body goes on, except with a group or a chain, which follow as steps.
+ */
+export function pipe(left: Signature, right: Signature): Signature {
+  if (left.kind === 'call') {
+    const one = unrollChunks(left)
+    if (one.kind === 'group') return pipe(one, right)
+  }
+  if (right.kind === 'call') {
+    const one = unrollChunks(right)
+    if (one.kind === 'group') return pipe(left, one)
+  }
+  switch (left.kind) {
+    case 'call':
+      return afterSteps([left], unrolled(right))
+    case 'chain':
+      return chainPipe(left, unrolled(right))
+    case 'group':
+      return right.kind === 'group' && right.members.length === 0 ? left : chordOf(left, right)
+    case 'chord':
+      return chordPipe(left, unrolled(right))
+  }
+}
+
+function chainPipe(left: Chain, right: Signature): Signature {
+  const last = left.steps.at(-1)
+  const before = left.steps.slice(0, -1)
+  if (right.kind === 'call' || right.kind === 'chord') {
+    if (last?.kind === 'group') return { ...left, steps: [...before, chordOf(last, right)] }
+    if (last?.kind === 'chord' && right.kind === 'call') return afterBody(left, last, right)
+  }
+  if (right.kind === 'group' && last?.kind === 'chord') return afterBody(left, last, right)
+  // Two chains keep what each says of itself, so one may be a step of the other until it is sent.
+  if (hasOwn(left) || (right.kind === 'chain' && hasOwn(right))) return chainOf([left, right])
+  return afterSteps(left.steps, right)
+}
+
+function hasOwn(one: Chain): boolean {
+  return one.args.length > 0 || one.immutable || Object.keys(one.options).length > 0
+}
+
+function afterBody(left: Chain, last: Chord, right: Signature): Chain {
+  const steps = [...left.steps.slice(0, -1), { ...last, body: pipe(last.body, right) }]
+  return { ...left, steps }
+}
+
+function chordPipe(left: Chord, right: Signature): Signature {
+  if (right.kind === 'group') return chainOf([left, right])
+  if (right.kind === 'chain') return afterSteps([left], right)
+  return { ...left, body: pipe(left.body, right) }
+}
+
+function afterSteps(steps: readonly Signature[], right: Signature): Chain {
+  if (right.kind === 'chain' && !hasOwn(right)) return chainOf([...steps, ...right.steps])
+  return chainOf([...steps, right])
+}
+
+/** A group of one on the right of something is that one. */
+function unrolled(right: Signature): Signature {
+  if (right.kind !== 'group' || right.members.length !== 1) return right
+  const [only] = right.members
+  return Object.keys(right.options).length === 0 && right.args.length === 0 ? only! : right
+}
+
+function chainOf(steps: readonly Signature[]): Chain {
+  return { kind: 'chain', steps, args: [], options: noOptions, immutable: false }
+}

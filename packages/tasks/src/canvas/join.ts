@@ -1,0 +1,76 @@
+/** The end of a chord's header: its body with the results, or the failure of the body. Decides only. */
+import { exceptionRepr, type WireException } from '../protocol/failures.ts'
+import type { WireSignature } from '../protocol/task-message.ts'
+import {
+  callErrbacks,
+  collectUnrun,
+  type ChordPart,
+  type FailedStep,
+  type Next,
+  type NextContext,
+} from './next.ts'
+import { plan, type Plan } from './plan.ts'
+import type { Call, Signature } from './signature.ts'
+import { fromWire } from './wire.ts'
+
+export interface JoinContext extends NextContext {
+  /** The part that completed the chord. */
+  readonly parentId: string
+  /** The workflow of that part. */
+  readonly rootId: string
+}
+
+/**
+ * All parts succeeded: the body, with their results as its first argument. Throws
+ * `TASKS_SIGNATURE_INVALID` when the body is no signature.
+ */
+export function chordBody(
+  body: WireSignature,
+  results: readonly unknown[],
+  context: JoinContext,
+): Plan {
+  const { replyTo, options, parentId, rootId } = context
+  const nextId = (): string => context.nextId()
+  return plan(fromWire(body), { nextId, replyTo, options, parentId, rootId, args: [results] })
+}
+
+/** Text of the `ChordError` a body fails with when one of the header's tasks did. */
+export function dependencyText(partId: string, exception: WireException): string {
+  return `Dependency ${partId} raised ${exceptionRepr(exception)}`
+}
+
+/**
+ * A part failed: the body and what hangs on it will never run. Like `next` after a failure of the body;
+ * `failed` begins with the body itself, `parts` are those of a chord around this one.
+ */
+export function chordFailure(body: WireSignature, context: JoinContext): Next {
+  const signature = fromWire(body)
+  const failed: FailedStep[] = []
+  const parts: ChordPart[] = []
+  collectUnrun(signature, context.rootId, failed, parts)
+  const called = beginnings(signature).map(({ options }) => {
+    const id = options.taskId ?? context.parentId
+    return callErrbacks(options.linkError ?? [], id, context.rootId, context)
+  })
+  return {
+    plans: called.flatMap((one) => one.plans),
+    inline: called.flatMap((one) => one.inline),
+    children: [],
+    parts,
+    failed,
+  }
+}
+
+/** The calls that would have run first; theirs are the error callbacks of the whole. */
+function beginnings(signature: Signature): readonly Call[] {
+  switch (signature.kind) {
+    case 'call':
+      return [signature]
+    case 'chain':
+      return signature.steps[0] === undefined ? [] : beginnings(signature.steps[0])
+    case 'group':
+      return signature.members.flatMap(beginnings)
+    case 'chord':
+      return beginnings(signature.body)
+  }
+}

@@ -2,3 +2,4 @@
 export type { Runner } from './runner.ts'
 export { transportSuite, type TransportHarness } from './transport-suite/index.ts'
 export { Inbox } from './transport-suite/harness.ts'
+export { FaultProxy, type FaultMode } from './fault-proxy.ts'

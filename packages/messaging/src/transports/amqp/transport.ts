@@ -1,7 +1,12 @@
-/** AMQP 0-9-1, spoken to RabbitMQ through amqplib. */
+/** AMQP 0-9-1, spoken to RabbitMQ through amqplib: `amqp://`, `amqps://` and Kombu's `pyamqp://`. */
+import { connect, credentials, type Connection } from 'amqplib/callback_api'
+import { withDeadline } from '../../kernel/deadline.ts'
+import { MessagingError } from '../../kernel/errors.ts'
 import type { Capabilities } from '../../transport/capabilities.ts'
-import { notSupported } from '../../transport/capabilities.ts'
-import type { Transport } from '../../transport/transport.ts'
+import type { ConnectOptions, Session, Target, Transport } from '../../transport/transport.ts'
+import { connectError } from './faults.ts'
+import { AmqpSession } from './session.ts'
+import { corkWrites, socketOf } from './socket.ts'
 
 export const capabilities: Capabilities = {
   exchangeTypes: ['direct', 'topic', 'fanout', 'headers'],
@@ -16,8 +21,109 @@ export const capabilities: Capabilities = {
   exclusiveQueues: true,
 }
 
+/**
+ * Transport options: `tls` (options of `tls.connect`, or true), `loginMethod` (`PLAIN`, `AMQPLAIN`,
+ * `EXTERNAL`), `frameMax`, `channelMax`, `keepAlive`, `noDelay`, `clientProperties`.
+ */
 export const amqp: Transport = {
   name: 'amqp',
   capabilities,
-  connect: () => Promise.reject(notSupported('amqp', 'connect yet')),
+  connect: async (options) => {
+    const opening = open(options)
+    const late = (): MessagingError => {
+      // It may still come about; nobody wants it then.
+      opening.then((session) => session.close()).catch(() => undefined)
+      return new MessagingError(
+        'MESSAGING_CONNECT_FAILED',
+        'connection',
+        `no connection to ${options.target.masked} within ${options.timeoutMs} ms`,
+      )
+    }
+    return await withDeadline(opening, options.timeoutMs, options.ambient.clock, 'connecting', late)
+  },
+}
+
+function open(options: ConnectOptions): Promise<Session> {
+  const { target, heartbeatSeconds } = options
+  return new Promise<Session>((resolve, reject) => {
+    const fail = (error: unknown): void => reject(connectError(error, target.masked))
+    try {
+      const place = {
+        protocol: usesTls(target) ? 'amqps' : 'amqp',
+        hostname: target.host === '' ? 'localhost' : target.host,
+        ...(target.port !== undefined && { port: target.port }),
+        // amqplib decodes it once more.
+        vhost: encodeURIComponent(target.path === '' ? '/' : target.path),
+        heartbeat: Math.ceil(heartbeatSeconds),
+        ...numbers(target, ['frameMax', 'channelMax']),
+      }
+      connect(place, socketOptions(options), (error: Error | null, model: Connection) => {
+        // All in this turn: the next event may be an error, and must find a listener.
+        if (error !== null) return fail(error)
+        corkWrites(socketOf(model))
+        resolve(new AmqpSession(model, options))
+      })
+    } catch (error) {
+      fail(error)
+    }
+  })
+}
+
+function usesTls({ scheme, options }: Target): boolean {
+  const { tls = false } = options
+  return scheme === 'amqps' || (tls !== false && tls !== 0)
+}
+
+function socketOptions({ target, timeoutMs, clientName }: ConnectOptions): object {
+  const { tls, noDelay = true, keepAlive = true, clientProperties } = target.options
+  return {
+    ...(typeof tls === 'object' && tls),
+    noDelay,
+    keepAlive,
+    timeout: timeoutMs,
+    // The batches of a turn should leave without waiting for the socket to drain in between.
+    writableHighWaterMark: 256 * 1024,
+    credentials: login(target),
+    clientProperties: {
+      product: 'celeriac',
+      connection_name: clientName,
+      ...(typeof clientProperties === 'object' && clientProperties),
+    },
+  }
+}
+
+function login(target: Target): ReturnType<typeof credentials.plain | typeof credentials.external> {
+  const { username = 'guest', password = 'guest', options } = target
+  const { loginMethod = 'PLAIN' } = options
+  switch (loginMethod) {
+    case 'PLAIN':
+      return credentials.plain(username, password)
+    case 'AMQPLAIN':
+      return credentials.amqplain(username, password)
+    case 'EXTERNAL':
+      return credentials.external()
+    default:
+      throw new MessagingError(
+        'MESSAGING_OPTION_INVALID',
+        'fatal',
+        `the AMQP transport option loginMethod must be PLAIN, AMQPLAIN or EXTERNAL, found ${JSON.stringify(loginMethod)}`,
+      )
+  }
+}
+
+function numbers({ options }: Target, names: readonly string[]): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const name of names) {
+    const value = options[name]
+    if (value === undefined) continue
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
+      throw new MessagingError(
+        'MESSAGING_OPTION_INVALID',
+        'fatal',
+        `the AMQP transport option ${name} must be a whole number, found ${JSON.stringify(value)}`,
+      )
+    }
+    found[name] = value
+  }
+  return found
 }

@@ -1,0 +1,180 @@
+/** One AMQP link: opens channels, remembers what the broker said about its exchanges, ends. */
+import type { ConfirmChannel, Connection } from 'amqplib/callback_api'
+import type { Ambient } from '../../kernel/ambient.ts'
+import { sleep } from '../../kernel/clock.ts'
+import { MessagingError } from '../../kernel/errors.ts'
+import type { Channel } from '../../transport/channel.ts'
+import type { ConnectOptions, Session } from '../../transport/transport.ts'
+import { AmqpChannel } from './channel.ts'
+import { channelError, linkError, reply, replyCodeOf } from './faults.ts'
+import { socketOf } from './socket.ts'
+
+/** Longest wait for the broker's good-bye. */
+const farewellMs = 3000
+/** Brokers, by URL, that refused a window for a whole channel: it costs a link to find out. */
+const withoutChannelWindow = new Set<string>()
+
+export class AmqpSession implements Session {
+  readonly closed: Promise<MessagingError | undefined>
+  readonly server: string
+  /** Exchanges that exist for all we know. Written by channels. */
+  readonly exchanges = new Set(['', 'amq.direct', 'amq.topic', 'amq.fanout', 'amq.headers'])
+  /** Queues that know a window for each consumer only. Written by channels. */
+  readonly perConsumerQueues = new Set<string>()
+  readonly #model: Connection
+  readonly #ambient: Ambient
+  readonly #masked: string
+  readonly #channels = new Set<AmqpChannel>()
+  readonly #channelWindow: boolean
+  #blocked = false
+  #over = false
+  #closing: Promise<void> | undefined
+  #lastError: Error | undefined
+  #resolveClosed!: (reason: MessagingError | undefined) => void
+
+  /** Call it in the turn in which amqplib gave the connection, or an event may be missed. */
+  constructor(model: Connection, { ambient, target }: ConnectOptions) {
+    this.#model = model
+    this.#ambient = ambient
+    this.#masked = target.masked
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
+    const { product, version } = model.connection.serverProperties
+    this.server = `${product} ${version}`
+    this.#channelWindow = !refusesChannelWindow(product, version)
+    model.on('error', (error) => (this.#lastError = error))
+    model.on('close', (error?: Error) => this.#onClose(error))
+    model.on('blocked', (reason: string) => {
+      this.#blocked = true
+      ambient.log.warn('the broker takes no messages for now', { url: target.masked, reason })
+    })
+    model.on('unblocked', () => {
+      this.#blocked = false
+      ambient.log.info('the broker takes messages again', { url: target.masked })
+    })
+  }
+
+  /** True while the broker reads nothing from this link: its memory or disk is short. */
+  get isBlocked(): boolean {
+    return this.#blocked
+  }
+
+  async openChannel(): Promise<Channel> {
+    return await this.#openChannel((opened) => {
+      const channel = new AmqpChannel(this, opened)
+      this.#channels.add(channel)
+      void channel.closed.then(() => this.#channels.delete(channel))
+      return channel
+    })
+  }
+
+  /** False when one of these queues, or the broker, has no window for a whole channel. */
+  hasChannelWindow(queues: readonly string[]): boolean {
+    if (!this.#channelWindow || withoutChannelWindow.has(this.#masked)) return false
+    return !queues.some((queue) => this.perConsumerQueues.has(queue))
+  }
+
+  /** Those of the exchanges that the broker does not have; asks once for each name. */
+  async missingExchanges(names: readonly string[]): Promise<Set<string>> {
+    const missing = new Set<string>()
+    for (const name of new Set(names)) {
+      if (this.exchanges.has(name)) continue
+      if (await this.#exchangeExists(name)) this.exchanges.add(name)
+      else missing.add(name)
+    }
+    return missing
+  }
+
+  /** Waits for `work`, but not for ever; what a dead link never answers is left alone. */
+  async inTime(work: Promise<void>): Promise<void> {
+    const waiting = new AbortController()
+    await Promise.race([work, sleep(this.#ambient.clock, farewellMs, waiting.signal)])
+    waiting.abort()
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#channels].map((channel) => channel.close()))
+    if (!this.#over) {
+      await this.inTime(
+        new Promise<void>((resolve) => {
+          void this.closed.then(() => resolve())
+          this.#model.close(() => resolve())
+        }),
+      )
+    }
+    this.#end(undefined)
+  }
+
+  #onClose(error: Error | undefined): void {
+    if (this.#over) return
+    const cause = error ?? this.#lastError
+    if (replyCodeOf(cause) === reply.notImplemented) withoutChannelWindow.add(this.#masked)
+    this.#end(this.#closing ? undefined : linkError(cause, this.#masked))
+  }
+
+  #end(reason: MessagingError | undefined): void {
+    if (this.#over) return
+    this.#over = true
+    this.#resolveClosed(reason)
+    const socket = socketOf(this.#model)
+    socket.end()
+    // A peer that is gone never answers the end of a socket, and the process would wait for it.
+    this.#ambient.clock.after(100, () => socket.destroy(), { background: true })
+    socket.unref()
+  }
+
+  /** `use` runs in the turn in which the broker opened the channel: no event of it is missed. */
+  #openChannel<T>(use: (channel: ConfirmChannel) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing || this.#over) return reject(sessionClosed())
+      try {
+        const channel = this.#model.createConfirmChannel((error: Error | null) => {
+          if (error === null) resolve(use(channel))
+          else void this.#reason(error, 'opening a channel').then(reject)
+        })
+        // From the first moment: an error event without a listener would end the process.
+        channel.on('error', () => undefined)
+      } catch (error) {
+        reject(channelError(error, 'opening a channel'))
+      }
+    })
+  }
+
+  /** What ended a request: the broker's refusal, else what ended the link a moment later. */
+  async #reason(error: unknown, what: string): Promise<MessagingError> {
+    await Promise.resolve()
+    if (replyCodeOf(error) === undefined && this.#over)
+      return (await this.closed) ?? sessionClosed()
+    return channelError(error, what)
+  }
+
+  async #exchangeExists(name: string): Promise<boolean> {
+    return await this.#openChannel(
+      (channel) =>
+        new Promise<boolean>((resolve, reject) => {
+          channel.checkExchange(name, (error: Error | null) => {
+            const code = replyCodeOf(error)
+            if (error !== null && code === undefined) {
+              return void this.#reason(error, `looking for exchange '${name}'`).then(reject)
+            }
+            if (error === null) channel.close()
+            // Any other refusal is not about its existence; publishing will show it.
+            resolve(code !== reply.notFound)
+          })
+        }),
+    )
+  }
+}
+
+/** RabbitMQ from 4.3 on ends a link that asks for it. */
+function refusesChannelWindow(product: string, version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return product === 'RabbitMQ' && (major > 4 || (major === 4 && minor >= 3))
+}
+
+function sessionClosed(): MessagingError {
+  return new MessagingError('MESSAGING_CONNECTION_CLOSED', 'connection', 'this session is closed')
+}

@@ -92,8 +92,8 @@ export class RedisStore implements MessageStore {
     this.tickMs = Math.min(5000, this.#visibilitySeconds * 250)
     this.#refreshedAtMs = ambient.clock.monotonic()
     this.closed = Promise.race([redisEnded(client), redisEnded(subscriber)]).then((error) => {
-      client.disconnect()
-      subscriber.disconnect()
+      hangUp(client)
+      hangUp(subscriber)
       this.#watcher.wake()
       return this.#closing ? undefined : redisError(error, 'the link to Redis was lost')
     })
@@ -287,8 +287,8 @@ export class RedisStore implements MessageStore {
       if (this.#client.status === 'ready')
         await this.#script('leave', [...this.#settleKeys, this.#keys.dead], [this.#context.session])
     } finally {
-      this.#client.disconnect()
-      this.#subscriber.disconnect()
+      hangUp(this.#client)
+      hangUp(this.#subscriber)
     }
   }
 
@@ -330,6 +330,11 @@ export class RedisStore implements MessageStore {
     const hits = bindings.filter((binding) => binding.routingKey === back.routingKey)
     return hits.length > 0 ? hits.map((binding) => binding.queue) : [back.routingKey]
   }
+}
+
+/** Only once: for a socket that is closed already, ioredis would keep the process waiting for 2 s. */
+function hangUp(client: RedisClient): void {
+  if (client.status !== 'end') client.disconnect()
 }
 
 function priorityOf(text: string): number | undefined {

@@ -1,4 +1,5 @@
 /** A running task sent again: as its own next attempt, or as something else that takes its place. */
+import { TasksError } from '../kernel/errors.ts'
 import type { TaskMeta, TaskPayload } from '../protocol/task-message.ts'
 import { formatIso } from '../protocol/times.ts'
 import { plan, type Plan, type PlanContext, type PlannedCall } from './plan.ts'
@@ -87,9 +88,9 @@ export function replacement(
     ...(groupIndex !== undefined && { groupIndex }),
     ...(chord !== null && { chord: fromWire(chord) }),
   })
-  const { nextId, replyTo, options } = context
+  const { replyTo, options } = context
   const within: PlanContext = {
-    nextId,
+    nextId: () => context.nextId(),
     replyTo,
     options,
     parentId: id,
@@ -97,6 +98,9 @@ export function replacement(
     ...(chain?.length && { chain }),
   }
   const planned = plan(placed, within)
+  if (planned.result === undefined) {
+    throw new TasksError('TASKS_SIGNATURE_INVALID', `${meta.task} cannot be replaced by nothing`)
+  }
   const replacedTaskNesting = meta.replacedTaskNesting + 1
   return { ...planned, send: planned.send.map((one) => ({ ...one, replacedTaskNesting })) }
 }

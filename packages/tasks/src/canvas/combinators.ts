@@ -1,4 +1,5 @@
 /** Workflows from parts, as data. How parts join (`pipe`) follows Celery's `|`, rule by rule. */
+import { TasksError } from '../kernel/errors.ts'
 import {
   call,
   noOptions,
@@ -8,7 +9,7 @@ import {
   type Group,
   type Signature,
 } from './signature.ts'
-import { chordOf, unrollChunks } from './upgrade.ts'
+import { chordOf, membersOf, spliced, unrollChunks } from './upgrade.ts'
 import { toWire } from './wire.ts'
 
 /**
@@ -45,7 +46,10 @@ export function xstarmap(task: Signature, items: Iterable<readonly unknown[]>): 
 /** `xstarmap` in messages of `size` items each; sent as a group. */
 export function chunks(task: Signature, items: Iterable<readonly unknown[]>, size: number): Call {
   if (!Number.isInteger(size) || size < 1) {
-    throw new TypeError(`chunks must have a whole number of items of at least 1, not ${size}`)
+    throw new TasksError(
+      'TASKS_ARGUMENTS_INVALID',
+      `chunks must have a whole number of items of at least 1, not ${size}`,
+    )
   }
   return call('celery.chunks', { kwargs: { task: toWire(task), it: [...items], n: size } }, true)
 }
@@ -79,9 +83,9 @@ export function pipe(left: Signature, right: Signature): Signature {
   }
   switch (left.kind) {
     case 'call':
-      return afterSteps([left], unrolled(right))
+      return chainOf([left, ...stepsIn(right)])
     case 'chain':
-      return chainPipe(left, unrolled(right))
+      return chainPipe(spliced(left), unrolled(right))
     case 'group':
       return right.kind === 'group' && right.members.length === 0 ? left : chordOf(left, right)
     case 'chord':
@@ -89,44 +93,33 @@ export function pipe(left: Signature, right: Signature): Signature {
   }
 }
 
-function chainPipe(left: Chain, right: Signature): Signature {
-  const last = left.steps.at(-1)
-  const before = left.steps.slice(0, -1)
-  if (right.kind === 'call' || right.kind === 'chord') {
-    if (last?.kind === 'group') return { ...left, steps: [...before, chordOf(last, right)] }
-    if (last?.kind === 'chord' && right.kind === 'call') return afterBody(left, last, right)
+function chainPipe(steps: readonly Signature[], right: Signature): Signature {
+  const last = steps.at(-1)
+  const before = steps.slice(0, -1)
+  if (last?.kind === 'group' && (right.kind === 'call' || right.kind === 'chord')) {
+    return chainOf([...before, chordOf(last, right)])
   }
-  if (right.kind === 'group' && last?.kind === 'chord') return afterBody(left, last, right)
-  // Two chains keep what each says of itself, so one may be a step of the other until it is sent.
-  if (hasOwn(left) || (right.kind === 'chain' && hasOwn(right))) return chainOf([left, right])
-  return afterSteps(left.steps, right)
-}
-
-function hasOwn(one: Chain): boolean {
-  return one.args.length > 0 || one.immutable || Object.keys(one.options).length > 0
-}
-
-function afterBody(left: Chain, last: Chord, right: Signature): Chain {
-  const steps = [...left.steps.slice(0, -1), { ...last, body: pipe(last.body, right) }]
-  return { ...left, steps }
+  if (last?.kind === 'chord' && (right.kind === 'call' || right.kind === 'group')) {
+    return chainOf([...before, { ...last, body: pipe(last.body, right) }])
+  }
+  return chainOf([...steps, ...stepsIn(right)])
 }
 
 function chordPipe(left: Chord, right: Signature): Signature {
-  if (right.kind === 'group') return chainOf([left, right])
-  if (right.kind === 'chain') return afterSteps([left], right)
+  if (right.kind === 'group' || right.kind === 'chain') return chainOf([left, ...stepsIn(right)])
   return { ...left, body: pipe(left.body, right) }
 }
 
-function afterSteps(steps: readonly Signature[], right: Signature): Chain {
-  if (right.kind === 'chain' && !hasOwn(right)) return chainOf([...steps, ...right.steps])
-  return chainOf([...steps, right])
+/** What a signature adds to a chain: a chain its steps, a group of one its member. */
+function stepsIn(signature: Signature): readonly Signature[] {
+  return signature.kind === 'chain' ? spliced(signature) : [unrolled(signature)]
 }
 
 /** A group of one on the right of something is that one. */
 function unrolled(right: Signature): Signature {
-  if (right.kind !== 'group' || right.members.length !== 1) return right
-  const [only] = right.members
-  return Object.keys(right.options).length === 0 && right.args.length === 0 ? only! : right
+  if (right.kind !== 'group') return right
+  const members = membersOf(right)
+  return members.length === 1 ? members[0]! : right
 }
 
 function chainOf(steps: readonly Signature[]): Chain {

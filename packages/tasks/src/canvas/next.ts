@@ -85,7 +85,7 @@ function afterSuccess(
   if (step !== undefined) {
     plans.push(plan(fromWire(step), { ...within, chain: embed.chain!.slice(0, -1) }))
   }
-  const children = plans.flatMap((one) => one.result ?? [])
+  const children = plans.map((one) => one.result).filter((tree) => tree !== undefined)
   return { plans, children, inline: [], parts: partsOf(meta, embed.chord), failed: [] }
 }
 

@@ -25,12 +25,12 @@ const accumulate = 'celery.accumulate'
  * says of itself is handed to them: its arguments to the first, links to the last, error links to all.
  */
 export function stepsOf(chain: Chain): readonly (Call | Group | Chord)[] {
-  const waiting = splice(chain)
+  const waiting = [...spliced(chain)]
   // Built from the end, so last step first.
   const done: (Call | Group | Chord)[] = []
   for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
     if (step.kind === 'chain') {
-      waiting.push(...splice(step))
+      waiting.push(...spliced(step))
       continue
     }
     const one = step.kind === 'call' ? unrollChunks(step) : step
@@ -50,7 +50,7 @@ export function stepsOf(chain: Chain): readonly (Call | Group | Chord)[] {
 }
 
 /** The steps of one chain as they stand, with what the chain says of itself handed to them. */
-function splice(chain: Chain): Signature[] {
+export function spliced(chain: Chain): readonly Signature[] {
   const steps = [...chain.steps]
   const last = steps.length - 1
   if (last < 0) return steps

@@ -62,9 +62,23 @@ function redisOptions({
   return options
 }
 
-/** Connects and logs in; rejects with a typed error whose fault says whether to try again. */
-export async function openRedis(options: ConnectOptions): Promise<RedisClient> {
-  const client = new Redis(redisOptions(options))
+/** Comes back by itself, with its subscriptions; what is asked meanwhile waits, at most its deadline. */
+const reconnecting = {
+  enableOfflineQueue: true,
+  autoResubscribe: true,
+  maxRetriesPerRequest: null,
+  retryStrategy: (attempt: number): number => Math.min(50 * 2 ** attempt, 1000),
+} as const
+
+/**
+ * Connects and logs in; rejects with a typed error whose fault says whether to try again. Without
+ * `reconnect` a client whose link breaks is over.
+ */
+export async function openRedis(
+  options: ConnectOptions,
+  { reconnect = false }: { reconnect?: boolean } = {},
+): Promise<RedisClient> {
+  const client = new Redis({ ...redisOptions(options), ...(reconnect && reconnecting) })
   // Without a listener an error event would end the process; the commands reject anyway.
   let last: Error | undefined
   client.on('error', (error: Error) => (last = error))

@@ -54,12 +54,12 @@ export function chunks(task: Signature, items: Iterable<readonly unknown[]>, siz
   return call('celery.chunks', { kwargs: { task: toWire(task), it: [...items], n: size } }, true)
 }
 
-/** A copy with rising countdowns, in seconds, so that the members do not start all at once. */
+/** A copy with countdowns rising up to `stop`, in seconds, so that the members do not start all at once. */
 export function skew(members: Group, start = 1, stop?: number, step = 1): Group {
   let countdown = start
   const skewed = members.members.map((member) => {
     const options = { ...member.options, countdown }
-    if (stop === undefined || countdown + step < stop) countdown += step
+    if (stop === undefined || countdown + step <= stop) countdown += step
     return { ...member, options }
   })
   return { ...members, members: skewed }

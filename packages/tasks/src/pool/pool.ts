@@ -3,7 +3,8 @@
  * executor (in this process or in a child that has loaded the same app) and reports once. The executor
  * records results and sends what follows; the worker settles the message afterwards.
  */
-import type { ExecutionReport } from '../execution/outcome.ts'
+import type { JobControl, JobMessage } from '../kernel/job.ts'
+import type { ExecutionReport } from '../kernel/report.ts'
 
 /** One task to run: the message as it came, so that only bytes and ids cross to a child. */
 export interface Job {
@@ -14,23 +15,6 @@ export interface Job {
   readonly softLimitMs: number | undefined
   /** Milliseconds; the task is stopped by force. */
   readonly hardLimitMs: number | undefined
-}
-
-/** Message parts the executor needs; structured-clone and JSON safe but for the body. */
-export interface JobMessage {
-  readonly headers: Readonly<Record<string, unknown>>
-  readonly properties: Readonly<Record<string, unknown>>
-  readonly body: Uint8Array
-  readonly delivery: DeliveryInfo
-  /** Name of the worker node. */
-  readonly hostname: string
-}
-
-export interface DeliveryInfo {
-  readonly exchange: string
-  readonly routingKey: string
-  readonly queue: string
-  readonly redelivered: boolean
 }
 
 /** How a job ended. `lost`: its process died under it; `timeLimit`: it was stopped by force. */
@@ -80,8 +64,8 @@ export interface ExecutionPool {
   info(): PoolInfo
 }
 
-/** Runs one job in this process; never rejects. `signal` aborts at the soft limit or on termination. */
-export type Execute = (job: JobMessage, signal: AbortSignal) => Promise<ExecutionReport>
+/** Runs one job in this process; never rejects. The control aborts at the soft limit or on termination. */
+export type Execute = (job: JobMessage, control: JobControl) => Promise<ExecutionReport>
 
 export interface PoolOptions {
   readonly concurrency: number
@@ -108,4 +92,6 @@ export interface AppLocation {
   readonly overrides: Readonly<Record<string, unknown>>
   /** Name of the worker node. */
   readonly hostname: string
+  /** Options of Node itself a child needs to load the module (a loader for TypeScript). */
+  readonly execArgv: readonly string[]
 }

@@ -11,7 +11,7 @@ export const beatOptions = {
     { celery: 'celery.beat:PersistentScheduler' },
   ),
   beatScheduleFilename: option(text, 'celerybeat-schedule', 'File of the schedule.'),
-  beatSyncEvery: option(whole(0), 0, 'Save after so many tasks; 0 saves every 180 seconds.'),
+  beatSyncEvery: option(whole(0), 0, 'Save at once after so many tasks; 0 saves within a second.'),
   beatMaxLoopInterval: option(
     seconds,
     0,

@@ -156,8 +156,9 @@ export interface BeatEntrySetting {
   readonly task: string | { readonly name: string }
   /** Seconds, a schedule such as `crontab(…)`, or its JSON form. */
   readonly schedule: number | object
-  readonly args?: readonly unknown[]
-  readonly kwargs?: Mapping
+  /** A function is asked at every tick. */
+  readonly args?: readonly unknown[] | (() => readonly unknown[])
+  readonly kwargs?: Mapping | (() => Mapping)
   /** Execution options: queue, expires, priority … */
   readonly options?: Mapping
   /** Intervals begin at whole days, hours, minutes or seconds. */

@@ -13,6 +13,8 @@ export interface ExecutionReport {
   readonly summary: string
   readonly errorType: string | undefined
   readonly traceback: string | undefined
+  /** The task had announced errors of this kind (`throws`). */
+  readonly expected: boolean
   /** Epoch milliseconds of the next attempt, for RETRY. */
   readonly retryAtMs: number | undefined
   /**

@@ -1,0 +1,260 @@
+/**
+ * The app: settings, tasks by name, and one set of services behind them. Everything that talks to a broker
+ * is asynchronous, so settings from files are read when the first of those is called.
+ */
+import { type Ambient, type Logger } from '@celeriac/messaging'
+import { Signals } from '@celeriac/messaging/internal'
+import { plan, type PlanContext, type ResultTree } from '../canvas/index.ts'
+import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
+import { defaultSource, environmentSource, fileSource } from '../config/load.ts'
+import type { Config, Settings } from '../config/options.ts'
+import { resolve, type Source } from '../config/resolve.ts'
+import type { ResultBackend } from '../backend/backend.ts'
+import { currentExecution } from '../execution/context.ts'
+import { TasksError } from '../kernel/errors.ts'
+import type { AppSignals } from '../kernel/signals.ts'
+import { AsyncResult } from '../result/async-result.ts'
+import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
+import { Registry } from './registry.ts'
+import { registerBuiltins } from './builtins.ts'
+import { Services } from './services.ts'
+import { makeTask, type AnyFunction, type TaskOf, type TaskOptions } from './task.ts'
+import { makeRemote, type RemoteTask } from './remote.ts'
+
+export interface AppOptions extends Settings {
+  /** Where messages travel; the same as `brokerUrl`. None is the embedded broker. */
+  readonly broker?: string | readonly string[]
+  /** Where results are kept; the same as `resultBackend`. */
+  readonly backend?: string
+  /** This module, `import.meta.url`: child processes load it to have the same tasks. */
+  readonly module?: string
+  /** Clock, log, ids and randomness, for tests. */
+  readonly ambient?: Partial<Ambient>
+  /** Read the environment and `celeryconfig`; default true. */
+  readonly loadConfig?: boolean
+}
+
+const brand = Symbol.for('celeriac.app')
+
+export class Celeriac {
+  readonly name: string
+  readonly registry = new Registry()
+  readonly signals = new Signals<AppSignals>()
+  readonly module: string | undefined
+  readonly [brand] = true
+  readonly #ambient: Partial<Ambient>
+  readonly #loads: boolean
+  readonly #code: Record<string, unknown>
+  readonly #files: string[] = []
+  #overrides: Record<string, unknown> = {}
+  #setup: Promise<Services> | undefined
+  #services: Services | undefined
+  #warnings: readonly string[] = []
+
+  /** Throws a ConfigError for settings that are unknown or not what they should be. */
+  constructor(name = 'celeriac', options: AppOptions = {}) {
+    const { broker, backend, module, ambient, loadConfig, ...settings } = options
+    this.name = name
+    this.module = module
+    this.#ambient = ambient ?? {}
+    this.#loads = loadConfig ?? true
+    this.#code = { ...settings }
+    if (broker !== undefined) this.#code['brokerUrl'] = broker
+    if (backend !== undefined) this.#code['resultBackend'] = backend
+    // Wrong settings are reported where they are written, not at the first send.
+    resolve([{ from: 'the app', settings: this.#code }])
+    registerBuiltins(this)
+  }
+
+  /** True for an app of any copy of this package. */
+  static is(value: unknown): value is Celeriac {
+    return typeof value === 'object' && value !== null && brand in value
+  }
+
+  /** Settings from an object, or from a file that is read at the first use. Later ones win. */
+  configFromObject(source: Settings | string): this {
+    this.#mustNotBeSetUp('configFromObject')
+    if (typeof source === 'string') this.#files.push(source)
+    else {
+      resolve([{ from: 'configFromObject', settings: source }])
+      Object.assign(this.#code, source)
+    }
+    return this
+  }
+
+  /** Settings that win over all others; the command line's. */
+  override(settings: Settings): this {
+    this.#mustNotBeSetUp('override')
+    resolve([{ from: 'the command line', settings }])
+    this.#overrides = { ...this.#overrides, ...settings }
+    return this
+  }
+
+  /** Defines a task. The types of its arguments and its result are those of the function. */
+  task<const Name extends string, F extends AnyFunction>(name: Name, run: F): TaskOf<Name, F>
+  task<const Name extends string, F extends AnyFunction>(
+    name: Name,
+    options: TaskOptions,
+    run: F,
+  ): TaskOf<Name, F>
+  task<const Name extends string, F extends AnyFunction>(
+    name: Name,
+    ...rest: [F] | [TaskOptions, F]
+  ): TaskOf<Name, F> {
+    const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
+    return makeTask(this, name, options, run)
+  }
+
+  /** A task that lives elsewhere, in Python for example: only its type is known here. */
+  remote<F extends AnyFunction>(name: string): RemoteTask<F> {
+    return makeRemote<F>(this, name)
+  }
+
+  /**
+   * Reads settings and gets everything ready; called by itself before the first use. Rejects with a
+   * ConfigError when a file cannot be read.
+   */
+  setup(): Promise<Services> {
+    return (this.#setup ??= this.#doSetup())
+  }
+
+  /** The services, once `setup` is done; the hot path of every send. */
+  get ready(): Services | undefined {
+    return this.#services
+  }
+
+  /** All settings. Throws unless `setup` is done. */
+  get config(): Config {
+    if (this.#services) return this.#services.config
+    throw new TasksError('TASKS_NOT_READY', 'the settings are known after `await app.setup()`')
+  }
+
+  /** Sentences about settings that have no effect. */
+  get configWarnings(): readonly string[] {
+    return this.#warnings
+  }
+
+  get log(): Logger | undefined {
+    return this.#services?.ambient.log
+  }
+
+  /** The result backend, opened. */
+  async backend(): Promise<ResultBackend> {
+    return await (await this.setup()).backend()
+  }
+
+  /** The handle of a task somebody sent; nothing is asked for yet. */
+  async result<R = unknown>(id: string): Promise<AsyncResult<R>> {
+    return new AsyncResult<R>(id, (await this.setup()).results)
+  }
+
+  /** A group that was saved; undefined when there is none. */
+  async restoreGroup(id: string): Promise<GroupResult | undefined> {
+    return await GroupResult.restore(id, (await this.setup()).results)
+  }
+
+  /** Sends a task by its name, registered here or not. */
+  async sendTask(
+    task: string,
+    args: readonly unknown[] = [],
+    options: SendOptions & { readonly kwargs?: Readonly<Record<string, unknown>> } = {},
+  ): Promise<AsyncResult> {
+    const { kwargs = {}, ...rest } = options
+    const signature: Signature = {
+      kind: 'call',
+      task,
+      args,
+      kwargs,
+      options: {},
+      immutable: false,
+      subtaskType: null,
+    }
+    return (await this.send(signature, rest)) as AsyncResult
+  }
+
+  /** Sends a signature of any kind; resolves when the broker has confirmed it. */
+  async send(signature: Signature, options: SendOptions = {}): Promise<Member> {
+    const services = this.#services ?? (await this.setup())
+    const { args, kwargs, taskId, timeout, ...delivery } = options
+    const execution = currentExecution()
+    const context: PlanContext = {
+      nextId: taskId === undefined ? services.ambient.nextId : firstThen(taskId, services),
+      replyTo: services.replyTo,
+      parentId: execution?.context.request.id,
+      rootId: execution?.context.request.rootId,
+      args,
+      kwargs,
+      options: delivery,
+    }
+    const planned = plan(signature, context)
+    if (!planned.result) throw new TasksError('TASKS_SIGNATURE_INVALID', 'there is nothing to run')
+    await services.outbox.send(planned, timeout)
+    execution?.children.push(planned.result)
+    return resultOf(planned.result, services.results)
+  }
+
+  /** The handle a result tree stands for. */
+  resultOf(tree: ResultTree): Member {
+    if (!this.#services) throw new TasksError('TASKS_NOT_READY', 'call `await app.setup()` first')
+    return resultOf(tree, this.#services.results)
+  }
+
+  /** Closes what was opened. The app can be used again after. */
+  async close(): Promise<void> {
+    const services = await this.#setup?.catch(() => undefined)
+    this.#setup = undefined
+    this.#services = undefined
+    await services?.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #doSetup(): Promise<Services> {
+    const sources: Source[] = []
+    const warnings: string[] = []
+    if (this.#loads) {
+      const usual = await defaultSource(process.env)
+      if (usual) sources.push(usual)
+    }
+    for (const file of this.#files) sources.push(await fileSource(file))
+    if (this.#loads) {
+      const environment = environmentSource(process.env)
+      sources.push(environment.source)
+      warnings.push(...environment.warnings)
+    }
+    sources.push({ from: 'the app', settings: this.#code })
+    sources.push({ from: 'the command line', settings: this.#overrides })
+    const resolved = resolve(sources)
+    this.#warnings = [...warnings, ...resolved.warnings]
+    const services = new Services(resolved.config, this.registry, this.signals, this.#ambient)
+    this.#services = services
+    return services
+  }
+
+  #mustNotBeSetUp(what: string): void {
+    if (!this.#setup) return
+    throw new TasksError('TASKS_CONFIG_INVALID', `${what} comes too late: the app is in use already`)
+  }
+}
+
+/** What a send can be told beyond what its signature says. */
+export interface SendOptions extends DeliveryOptions {
+  /** Put in front of the signature's own arguments. */
+  readonly args?: readonly unknown[]
+  readonly kwargs?: Readonly<Record<string, unknown>>
+  /** Id of the (first) task; default a new UUID. */
+  readonly taskId?: string
+  /** Seconds until the send rejects; default `publishTimeout`. */
+  readonly timeout?: number
+}
+
+function firstThen(first: string, services: Services): () => string {
+  let given = false
+  return () => {
+    if (given) return services.ambient.nextId()
+    given = true
+    return first
+  }
+}

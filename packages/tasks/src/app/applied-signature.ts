@@ -1,0 +1,114 @@
+/**
+ * A signature that knows its app, so that it can be sent: the object behind `task.s()`, `chain()`,
+ * `group()` and `chord()`. Untyped inside; canvas/types.ts gives it its types outside.
+ */
+import {
+  clone,
+  link,
+  linkError,
+  pipe,
+  toWire,
+  withImmutable,
+  withOptions,
+  type Signature,
+  type SignatureOptions,
+} from '../canvas/index.ts'
+import { TasksError } from '../kernel/errors.ts'
+import type { Member } from '../result/group-result.ts'
+import type { Celeriac, SendOptions } from './app.ts'
+
+const brand = Symbol.for('celeriac.signature')
+
+export class AppliedSignature {
+  readonly app: Celeriac
+  readonly data: Signature
+  readonly [brand] = true
+
+  constructor(app: Celeriac, data: Signature) {
+    this.app = app
+    this.data = data
+  }
+
+  /** True for a signature of any copy of this package. */
+  static is(value: unknown): value is AppliedSignature {
+    return typeof value === 'object' && value !== null && brand in value
+  }
+
+  /** Name of its task, or `celery.chain`, `celery.group`, `celery.chord`. */
+  get name(): string {
+    return this.data.kind === 'call' ? this.data.task : `celery.${this.data.kind}`
+  }
+
+  get immutable(): boolean {
+    return this.data.immutable
+  }
+
+  /** Sends it; what is still missing of the arguments goes in front. */
+  delay(...lead: unknown[]): Promise<Member> {
+    return this.app.send(this.data, { args: lead })
+  }
+
+  /** Sends it with execution options. */
+  applyAsync(lead: readonly unknown[] = [], options: SendOptions = {}): Promise<Member> {
+    return this.app.send(this.data, { ...options, args: lead })
+  }
+
+  /** A copy with these execution options over its own. */
+  set(options: SignatureOptions): AppliedSignature {
+    return new AppliedSignature(this.app, withOptions(this.data, options))
+  }
+
+  /** A copy with more arguments in front, keywords and options over its own. */
+  clone(
+    args: readonly unknown[] = [],
+    kwargs: Readonly<Record<string, unknown>> = {},
+    options: SignatureOptions = {},
+  ): AppliedSignature {
+    return new AppliedSignature(this.app, clone(this.data, { args, kwargs, options }))
+  }
+
+  /** A copy that takes no result of the step before it. */
+  asImmutable(): AppliedSignature {
+    return new AppliedSignature(this.app, withImmutable(this.data))
+  }
+
+  /** A copy that runs `next` with its result. */
+  link(next: unknown): AppliedSignature {
+    return new AppliedSignature(this.app, link(this.data, dataOf(next)))
+  }
+
+  /** A copy that runs `next` when it fails. */
+  linkError(next: unknown): AppliedSignature {
+    return new AppliedSignature(this.app, linkError(this.data, dataOf(next)))
+  }
+
+  /** Celery's other name for `linkError`. */
+  onError(next: unknown): AppliedSignature {
+    return this.linkError(next)
+  }
+
+  /** This, then that: Celery's `|`. */
+  pipe(next: unknown): AppliedSignature {
+    return new AppliedSignature(this.app, pipe(this.data, dataOf(next)))
+  }
+
+  /** As it travels. */
+  toJSON(): object {
+    return toWire(this.data)
+  }
+}
+
+/** The data of a signature somebody gave; throws `TASKS_SIGNATURE_INVALID` for what is none. */
+export function dataOf(given: unknown): Signature {
+  if (AppliedSignature.is(given)) return given.data
+  throw new TasksError(
+    'TASKS_SIGNATURE_INVALID',
+    `expected a signature, such as task.s(…), found ${given === null ? 'null' : typeof given}`,
+  )
+}
+
+/** The app of the first of these; `TASKS_SIGNATURE_INVALID` when there is none. */
+export function appOf(given: readonly unknown[]): Celeriac {
+  for (const one of given) if (AppliedSignature.is(one)) return one.app
+  throw new TasksError('TASKS_SIGNATURE_INVALID', 'there is no signature in here')
+}

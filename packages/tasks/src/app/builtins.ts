@@ -1,0 +1,43 @@
+/** Tasks every app has, by Celery's names, so that workflows from any language find them here. */
+import type { Celeriac } from './app.ts'
+import { fromWire, type Signature } from '../canvas/index.ts'
+import { currentExecution, within } from '../execution/context.ts'
+import type { Runnable } from '../execution/runnable.ts'
+import { TasksError } from '../kernel/errors.ts'
+
+export function registerBuiltins(app: Celeriac): void {
+  const add = (name: string, params: readonly string[], run: Runnable['run']): void =>
+    app.registry.add({ name, options: { delivery: {} }, params, run })
+
+  add('celery.map', ['task', 'it'], async (task: unknown, it: unknown) => {
+    const results: unknown[] = []
+    for (const item of it as unknown[]) results.push(await callHere(app, task, [item]))
+    return results
+  })
+
+  add('celery.starmap', ['task', 'it'], async (task: unknown, it: unknown) => {
+    const results: unknown[] = []
+    for (const item of it as unknown[][]) results.push(await callHere(app, task, item))
+    return results
+  })
+
+  // The body a group gets that takes the place of a task.
+  add('celery.accumulate', ['...args', 'index'], (...given: unknown[]) => {
+    const last = given.at(-1)
+    const options = typeof last === 'object' && last !== null ? (last as { index?: number }) : {}
+    const args = options.index === undefined ? given : given.slice(0, -1)
+    return options.index === undefined ? args : args[options.index]
+  })
+}
+
+/** Calls a task of this app in place, as a part of the task that runs. */
+async function callHere(app: Celeriac, wire: unknown, args: readonly unknown[]): Promise<unknown> {
+  const signature: Signature = fromWire(wire)
+  if (signature.kind !== 'call') {
+    throw new TasksError('TASKS_SIGNATURE_INVALID', 'only plain tasks can be mapped over items')
+  }
+  const runnable = app.registry.get(signature.task)
+  const execution = currentExecution()!
+  const all = signature.immutable ? signature.args : [...args, ...signature.args]
+  return await within(execution, () => runnable.run.apply(execution.context, [...all]))
+}

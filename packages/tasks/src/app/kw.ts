@@ -1,0 +1,21 @@
+/** Python's keyword arguments, in a call: `add.s(2, kw({ debug: true }))`. */
+
+const mark = Symbol.for('celeriac.kwargs')
+
+/** Marks an object as keyword arguments; it must be the last argument. */
+export function kw<K extends object>(kwargs: K): K {
+  return Object.defineProperty({ ...kwargs }, mark, { value: true, enumerable: false })
+}
+
+const none: Readonly<Record<string, unknown>> = Object.freeze({})
+
+/** Separates the keyword arguments, when the last argument is marked as such. */
+export function splitKw(args: readonly unknown[]): {
+  readonly positional: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+} {
+  const last = args.at(-1)
+  if (typeof last !== 'object' || last === null || !(mark in last))
+    return { positional: args, kwargs: none }
+  return { positional: args.slice(0, -1), kwargs: { ...last } }
+}

@@ -1,0 +1,163 @@
+/**
+ * What an app builds once and shares: connection, producer, backend, outbox, executor. Each is made at its
+ * first use, so that a program that only defines tasks connects to nothing.
+ */
+import {
+  Connection,
+  systemAmbient,
+  type Ambient,
+  type ConnectionOptions,
+  type Logger,
+  type Producer,
+} from '@celeriac/messaging'
+import type { Signals } from '@celeriac/messaging/internal'
+import type { ResultBackend } from '../backend/backend.ts'
+import { makeBackend } from '../backends/index.ts'
+import { Outbox } from '../client/outbox.ts'
+import type { Config } from '../config/options.ts'
+import { Executor } from '../execution/executor.ts'
+import { Recorder } from '../execution/record.ts'
+import { clientName } from '../kernel/names.ts'
+import type { AppSignals } from '../kernel/signals.ts'
+import { ResultReader } from '../result/wait.ts'
+import { Queues } from '../routing/queues.ts'
+import { Router } from '../routing/router.ts'
+import type { Registry } from './registry.ts'
+
+/** Where everything lives when nothing is configured: one file in the working directory. */
+export const embeddedUrl = 'sqlite://'
+
+export class Services {
+  readonly ambient: Ambient
+  readonly config: Config
+  readonly queues: Queues
+  readonly router: Router
+  readonly results: ResultReader
+  readonly recorder: Recorder
+  readonly outbox: Outbox
+  /** Address of this process for replies; a new one for every process. */
+  readonly replyTo: string
+  readonly #registry: Registry
+  readonly #signals: Signals<AppSignals>
+  readonly #log: Logger
+  #connection: Connection | undefined
+  #producer: Producer | undefined
+  #backend: Promise<ResultBackend> | undefined
+  #executor: Executor | undefined
+
+  constructor(
+    config: Config,
+    registry: Registry,
+    signals: Signals<AppSignals>,
+    ambient: Partial<Ambient>,
+  ) {
+    this.ambient = systemAmbient(ambient)
+    this.config = config
+    this.#registry = registry
+    this.#signals = signals
+    this.#log = this.ambient.log
+    this.replyTo = this.ambient.nextId()
+    this.queues = new Queues(config, this.ambient.nextId)
+    this.router = new Router(this.queues, config)
+    const backend = (): Promise<ResultBackend> => this.backend()
+    this.results = new ResultReader(backend, this.ambient)
+    this.recorder = new Recorder(backend)
+    this.outbox = new Outbox({
+      ambient: this.ambient,
+      config,
+      codec: this.connection.codec,
+      origin: clientName(),
+      producer: () => this.producer,
+      backend,
+      route: (task, options, call) => this.router.route(task, options, call.args, call.kwargs),
+      declared: (task) => registry.find(task)?.options.delivery,
+      onSent: ({ call, destination }) => {
+        if (signals.has('afterTaskPublish')) {
+          const { routingKey } = destination
+          signals.emit('afterTaskPublish', { id: call.id, task: call.task, routingKey })
+        }
+      },
+    })
+  }
+
+  /** Opens with its first use. */
+  get connection(): Connection {
+    this.#connection ??= makeConnection(this.config, this.ambient)
+    return this.#connection
+  }
+
+  get producer(): Producer {
+    this.#producer ??= this.connection.producer()
+    return this.#producer
+  }
+
+  get executor(): Executor {
+    this.#executor ??= new Executor({
+      ambient: this.ambient,
+      config: this.config,
+      codec: this.connection.codec,
+      outbox: this.outbox,
+      recorder: this.recorder,
+      signals: this.#signals,
+      log: this.#log,
+      replyTo: this.replyTo,
+      find: (task) => this.#registry.find(task),
+      suggest: (task) => this.#registry.suggest(task),
+    })
+    return this.#executor
+  }
+
+  backend(): Promise<ResultBackend> {
+    this.#backend ??= makeBackend(
+      {
+        url: backendUrl(this.config),
+        expiresSeconds: this.config.resultExpires ?? 0,
+        options: this.config.resultBackendTransportOptions,
+      },
+      this.ambient,
+    ).catch((error: unknown) => {
+      this.#backend = undefined
+      throw error
+    })
+    return this.#backend
+  }
+
+  async close(): Promise<void> {
+    await this.#connection?.close()
+    const backend = await this.#backend?.catch(() => undefined)
+    await backend?.close()
+  }
+}
+
+function makeConnection(config: Config, ambient: Ambient): Connection {
+  return new Connection(config.brokerUrl ?? embeddedUrl, {
+    connectTimeout: config.brokerConnectionTimeout,
+    heartbeat: config.brokerHeartbeat ?? 0,
+    publishTimeout: config.publishTimeout,
+    ...failoverOf(config),
+    transportOptions: config.brokerTransportOptions,
+    accept: config.acceptContent,
+    ambient,
+  })
+}
+
+/** Celery's custom strategies give the URLs themselves, ours their places. */
+function failoverOf(config: Config): Pick<ConnectionOptions, 'failover'> {
+  const strategy = config.brokerFailoverStrategy
+  if (strategy === undefined) return {}
+  if (typeof strategy === 'string') return { failover: strategy }
+  const urls = (config.brokerUrl ?? embeddedUrl).split(';')
+  return {
+    failover: function* () {
+      for (;;) for (const url of strategy(urls)) yield Math.max(0, urls.indexOf(url))
+    },
+  }
+}
+
+/** An embedded broker brings its own store for results; others need one to be named. */
+export function backendUrl(config: Config): string {
+  if (config.resultBackend !== undefined) return config.resultBackend
+  const broker = config.brokerUrl ?? embeddedUrl
+  return /^(sqlite|memory)\b/.test(broker) ? broker : 'disabled'
+}
+

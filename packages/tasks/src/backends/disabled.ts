@@ -1,0 +1,57 @@
+/** No result backend: storing does nothing, asking says what to configure. */
+import type { CountdownStep, ResultBackend } from '../backend/backend.ts'
+import { TasksError } from '../kernel/errors.ts'
+
+export class DisabledBackend implements ResultBackend {
+  readonly name = 'disabled'
+  readonly capabilities = { persistent: false, shared: false, notifies: false, countdowns: false }
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async store(): Promise<void> {}
+
+  read(): Promise<readonly (string | undefined)[]> {
+    return refuse('read a result')
+  }
+
+  subscribe(): Promise<() => void> {
+    return refuse('wait for a result')
+  }
+
+  async forget(): Promise<void> {}
+
+  startCountdown(): Promise<void> {
+    return refuse('run a chord')
+  }
+
+  extendCountdown(): Promise<void> {
+    return refuse('run a chord')
+  }
+
+  stepCountdown(): Promise<CountdownStep> {
+    return refuse('count the parts of a chord')
+  }
+
+  async endCountdown(): Promise<void> {}
+
+  storeGroup(): Promise<void> {
+    return refuse('save a group')
+  }
+
+  readGroup(): Promise<string | undefined> {
+    return refuse('restore a group')
+  }
+
+  async forgetGroup(): Promise<void> {}
+}
+
+function refuse<T>(what: string): Promise<T> {
+  return Promise.reject(
+    new TasksError(
+      'TASKS_BACKEND_DISABLED',
+      `cannot ${what}: no result backend is configured; set resultBackend, for example to 'redis://localhost/1' or 'sqlite://results.db'`,
+    ),
+  )
+}

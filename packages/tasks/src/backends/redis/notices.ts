@@ -1,0 +1,87 @@
+/**
+ * Who waits for which result, on one shared subscribed socket that opens with the first waiter. Only
+ * results that somebody awaits right now are subscribed; what is asked for in one turn goes in one command.
+ */
+import { TurnBatch, type RedisClient } from '@celeriac/messaging/internal'
+
+type Listener = (text: string) => void
+
+export class Notices {
+  readonly #open: () => Promise<RedisClient>
+  readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #subscribing: TurnBatch<string, void>
+  #client: Promise<RedisClient> | undefined
+  readonly #ended = new Set<string>()
+  #endScheduled = false
+
+  constructor(open: () => Promise<RedisClient>) {
+    this.#open = open
+    this.#subscribing = new TurnBatch(async (channels) => {
+      const client = await this.#connected()
+      await client.subscribe(...channels)
+    })
+  }
+
+  /** Channels subscribed or about to be. */
+  get size(): number {
+    return this.#listeners.size
+  }
+
+  async subscribe(channel: string, listener: Listener): Promise<() => void> {
+    const known = this.#listeners.get(channel)
+    const listeners = known ?? new Set()
+    this.#listeners.set(channel, listeners.add(listener))
+    const off = (): void => {
+      if (!listeners.delete(listener) || listeners.size > 0) return
+      if (this.#listeners.get(channel) === listeners) this.#listeners.delete(channel)
+      this.#ended.add(channel)
+      this.#scheduleEnd()
+    }
+    try {
+      this.#ended.delete(channel)
+      // Also for a known one: its subscription may still be under way, and this caller must not read early.
+      await this.#subscribing.add(channel).done
+    } catch (error) {
+      off()
+      throw error
+    }
+    return off
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined)
+    client?.disconnect()
+    this.#client = undefined
+  }
+
+  #connected(): Promise<RedisClient> {
+    this.#client ??= this.#open().then(
+      (client) => {
+        client.on('message', (channel: string, text: string) => {
+          for (const listener of this.#listeners.get(channel) ?? []) listener(text)
+        })
+        return client
+      },
+      (error: unknown) => {
+        this.#client = undefined
+        throw error
+      },
+    )
+    return this.#client
+  }
+
+  #scheduleEnd(): void {
+    if (this.#endScheduled) return
+    this.#endScheduled = true
+    setImmediate(() => {
+      this.#endScheduled = false
+      const channels = [...this.#ended].filter((channel) => !this.#listeners.has(channel))
+      this.#ended.clear()
+      if (channels.length === 0) return
+      void this.#client
+        ?.then((client) => client.unsubscribe(...channels))
+        // A lost link has no subscriptions left to end.
+        .catch(() => undefined)
+    })
+  }
+}

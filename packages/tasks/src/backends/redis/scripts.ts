@@ -1,0 +1,52 @@
+/** The atomic acts of the Redis backend. */
+import type { RedisClient } from '@celeriac/messaging/internal'
+
+/** Stores and announces records, but never over a SUCCESS. KEYS: records; ARGV: ttl, then the texts. */
+const store = `
+local ttl = tonumber(ARGV[1])
+for i, key in ipairs(KEYS) do
+  local before = redis.call('GETRANGE', key, 0, 19)
+  if not string.find(before, '^{"status": ?"SUCCESS"') then
+    if ttl > 0 then redis.call('SETEX', key, ttl, ARGV[i + 1])
+    else redis.call('SET', key, ARGV[i + 1]) end
+    redis.call('PUBLISH', key, ARGV[i + 1])
+  end
+end
+return 1
+`
+
+/**
+ * Counts one part of a chord. Celery counts members of a sorted set; a part that comes again with
+ * another result would count twice there, so the member it was counted as is remembered and replaced.
+ * KEYS: parts, extra, size, counted; ARGV: score, member, task id, ttl. Answers the parts in order when
+ * all have come, else nothing.
+ */
+const step = `
+local before = redis.call('HGET', KEYS[4], ARGV[3])
+if before and before ~= ARGV[2] then redis.call('ZREM', KEYS[1], before) end
+redis.call('HSET', KEYS[4], ARGV[3], ARGV[2])
+redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+local count = redis.call('ZCARD', KEYS[1])
+local size = redis.call('GET', KEYS[3])
+if tonumber(ARGV[4]) > 0 then
+  for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
+end
+if not size then return {} end
+if count < tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0) then return {} end
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+`
+
+const sources = { store, step }
+export type CallScript = (
+  name: keyof typeof sources,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<unknown>
+
+export function defineScripts(client: RedisClient): CallScript {
+  for (const [name, lua] of Object.entries(sources))
+    client.defineCommand(`celeriac_result_${name}`, { lua })
+  const commands = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+  return (name, keys, args) =>
+    commands[`celeriac_result_${name}`]!.call(client, keys.length, ...keys, ...args)
+}

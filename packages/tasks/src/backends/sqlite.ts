@@ -1,0 +1,1 @@
+export { MemoryBackend as SqliteBackend } from './memory.ts'

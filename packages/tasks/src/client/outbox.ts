@@ -1,0 +1,173 @@
+/**
+ * The only place that sends tasks: carries out a plan, joins first and messages after, so that a fast
+ * member of a chord can never finish before its join is known.
+ */
+import type { Ambient, Message, Producer, Publication, Queue } from '@celeriac/messaging'
+import type { BodyCodec } from '@celeriac/messaging/internal'
+import { stringifyJson } from '@celeriac/messaging/internal'
+import type { ResultBackend } from '../backend/backend.ts'
+import {
+  groupTree,
+  mergeOptions,
+  outgoing,
+  type DeliveryOptions,
+  type Plan,
+  type PlannedCall,
+} from '../canvas/index.ts'
+import type { Config } from '../config/options.ts'
+import { TasksError } from '../kernel/errors.ts'
+import { encodeTask } from '../protocol/encode.ts'
+import type { Route } from '../routing/router.ts'
+
+/** What the outbox needs of the app. */
+export interface OutboxServices {
+  readonly ambient: Ambient
+  readonly config: Config
+  readonly codec: BodyCodec
+  readonly origin: string
+  producer(): Producer
+  backend(): Promise<ResultBackend>
+  route(task: string, options: DeliveryOptions, call: PlannedCall): Route
+  /** Options declared on a task that is registered here. */
+  declared(task: string): DeliveryOptions | undefined
+  onSent(task: SentTask): void
+}
+
+/** Told once for each message the broker has confirmed. */
+export interface SentTask {
+  readonly call: PlannedCall
+  readonly destination: Route
+}
+
+export class Outbox {
+  readonly #services: OutboxServices
+
+  constructor(services: OutboxServices) {
+    this.#services = services
+  }
+
+  /**
+   * Resolves when the broker has confirmed every message. Rejects with `TASKS_SEND_FAILED` (its cause says
+   * why; `sent` how many were confirmed), `TASKS_ARGUMENTS_INVALID` before anything is sent, or
+   * `TASKS_BACKEND_FAILED` when a join cannot be announced.
+   */
+  async send(plan: Plan, timeoutSeconds?: number): Promise<void> {
+    const prepared = plan.send.map((call) => this.#prepare(call))
+    for (const { groupId, size, members } of plan.countdowns) {
+      const backend = await this.#services.backend()
+      // Celery joins from the members' own records when a header is not made of plain tasks.
+      if (members.some(([, children]) => children !== null)) {
+        await backend.storeGroup(groupId, stringifyJson({ result: groupTree(groupId, members) }))
+      }
+      await backend.startCountdown(groupId, size)
+    }
+    if (prepared.length === 1) await this.#sendOne(prepared[0]!, timeoutSeconds)
+    else if (prepared.length > 1) await this.#sendMany(prepared, timeoutSeconds)
+  }
+
+  async #sendOne(prepared: Prepared, timeoutSeconds: number | undefined): Promise<void> {
+    const { publication, destination } = prepared
+    try {
+      await this.#services
+        .producer()
+        .publishMessage(
+          publication,
+          destination.declare && [destination.declare],
+          timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+        )
+    } catch (error) {
+      throw sendFailed(prepared.call, error, 0, 1)
+    }
+    this.#services.onSent(prepared)
+  }
+
+  async #sendMany(
+    prepared: readonly Prepared[],
+    timeoutSeconds: number | undefined,
+  ): Promise<void> {
+    const declare = new Set<Queue>()
+    for (const { destination } of prepared) if (destination.declare) declare.add(destination.declare)
+    let failures
+    try {
+      failures = await this.#services.producer().publishMany(
+        prepared.map(({ publication }) => publication),
+        [...declare],
+        timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+      )
+    } catch (error) {
+      throw sendFailed(prepared[0]!.call, error, 0, prepared.length)
+    }
+    for (const [index, one] of prepared.entries()) {
+      if (!failures?.has(index)) this.#services.onSent(one)
+    }
+    if (!failures) return
+    const [index, error] = [...failures][0]!
+    throw sendFailed(
+      prepared[index]!.call,
+      error,
+      prepared.length - failures.size,
+      prepared.length,
+    )
+  }
+
+  #prepare(given: PlannedCall): Prepared {
+    const { config, ambient, codec, origin } = this.#services
+    const declared = this.#services.declared(given.task)
+    const options = declared ? mergeOptions(declared, given.options) : given.options
+    const route = this.#services.route(given.task, options, given)
+    const call: PlannedCall = {
+      ...given,
+      options: {
+        ignoreResult: config.taskIgnoreResult,
+        ...route.options,
+        ...options,
+        ...(route.priority !== undefined && { priority: route.priority }),
+        deliveryMode: options.deliveryMode ?? route.deliveryMode,
+      },
+    }
+    const nowMs = ambient.clock.now()
+    const encoded = encodeTask(outgoing(call, { nowMs, origin }), nowMs)
+    let body
+    try {
+      body = codec.encode(
+        encoded.body,
+        call.options.serializer ?? config.taskSerializer,
+        call.options.compression ?? config.taskCompression,
+      )
+    } catch (error) {
+      throw new TasksError(
+        'TASKS_ARGUMENTS_INVALID',
+        `${call.task}[${call.id}] cannot be sent: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      )
+    }
+    const message: Message = {
+      body: body.body,
+      headers: body.compression
+        ? { ...encoded.headers, compression: body.compression }
+        : encoded.headers,
+      properties: {
+        ...encoded.properties,
+        contentType: body.contentType,
+        contentEncoding: body.contentEncoding,
+      },
+    }
+    const { exchange, routingKey } = route
+    return { call, destination: route, publication: { exchange, routingKey, message } }
+  }
+}
+
+interface Prepared extends SentTask {
+  readonly publication: Publication
+}
+
+function sendFailed(call: PlannedCall, cause: unknown, sent: number, of: number): TasksError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const how = of === 1 ? '' : ` (${sent} of ${of} messages were confirmed)`
+  return Object.assign(
+    new TasksError('TASKS_SEND_FAILED', `${call.task}[${call.id}] was not sent${how}: ${why}`, {
+      cause,
+    }),
+    { sent },
+  )
+}

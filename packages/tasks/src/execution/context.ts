@@ -1,0 +1,73 @@
+/**
+ * What a running task sees as `this`, and where anything it calls can find it: the current task lives in
+ * AsyncLocalStorage, so two tasks in one process never see each other's.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Logger } from '@celeriac/messaging'
+import type { ResultTree } from '../canvas/result-tree.ts'
+import type { RetryOptions } from '../kernel/errors.ts'
+import type { DeliveryInfo } from '../kernel/delivery-info.ts'
+
+/** The request a task answers: who asked for what, and how often it was tried. */
+export interface TaskRequest {
+  readonly id: string
+  readonly task: string
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  /** Attempts before this one that asked for a retry. */
+  readonly retries: number
+  /** Earlier deliveries of this very attempt whose worker died. */
+  readonly deliveries: number
+  readonly hostname: string
+  readonly rootId: string
+  readonly parentId: string | undefined
+  readonly groupId: string | undefined
+  readonly groupIndex: number | undefined
+  readonly correlationId: string | undefined
+  readonly replyTo: string | undefined
+  readonly origin: string | undefined
+  /** Epoch milliseconds. */
+  readonly etaMs: number | undefined
+  /** Epoch milliseconds. */
+  readonly expiresMs: number | undefined
+  /** Seconds: hard, soft. */
+  readonly timeLimit: readonly [number | undefined, number | undefined]
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly stamps: Readonly<Record<string, unknown>>
+  readonly deliveryInfo: DeliveryInfo
+  /** The function was called directly, without a message. */
+  readonly calledDirectly: boolean
+}
+
+export interface TaskContext {
+  readonly request: TaskRequest
+  /** Aborts at the soft time limit and on termination; give it to whatever waits. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+  /**
+   * What to throw to run again: `throw this.retry({ countdown: 5 })`. When no retries are left it is the
+   * cause, or `MaxRetriesExceededError`.
+   */
+  retry(options?: RetryOptions): Error
+  /** Stores a custom state, for those who watch: `await this.updateState('PROGRESS', { done: 3 })`. */
+  updateState(state: string, meta?: unknown): Promise<void>
+}
+
+/** The current execution, as code that sends tasks sees it. */
+export interface Execution {
+  readonly context: TaskContext
+  /** Results of what was sent while it ran. */
+  readonly children: ResultTree[]
+}
+
+const current = new AsyncLocalStorage<Execution>()
+
+/** The execution this code runs in; undefined outside of tasks. */
+export function currentExecution(): Execution | undefined {
+  return current.getStore()
+}
+
+/** Calls `body` as a part of this execution. */
+export function within<T>(execution: Execution, body: () => T): T {
+  return current.run(execution, body)
+}

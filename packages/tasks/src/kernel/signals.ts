@@ -1,0 +1,42 @@
+/** Names and payloads of everything this package tells inside a process. Names are Celery's signals. */
+import type { ExecutionReport } from './report.ts'
+
+export interface AppSignals {
+  /** A message was confirmed by the broker. */
+  afterTaskPublish: { readonly id: string; readonly task: string; readonly routingKey: string }
+  /** Where the task runs, before its function is called. */
+  taskPrerun: { readonly id: string; readonly task: string }
+  /** Where the task runs, after it is recorded and what follows is sent. */
+  taskPostrun: { readonly report: ExecutionReport }
+}
+
+export interface WorkerSignals {
+  workerReady: { readonly hostname: string }
+  /** Consuming, for the first time or again after a lost link. */
+  consumerReady: { readonly recovered: boolean; readonly queues: readonly string[] }
+  consumerInterrupted: { readonly error: Error }
+  taskReceived: { readonly id: string; readonly task: string; readonly etaMs: number | undefined }
+  /** It has begun to run, in the process with this id. */
+  taskStarted: { readonly id: string; readonly task: string; readonly pid: number }
+  /** It ended by itself: succeeded, failed, retried, ignored or rejected. */
+  taskEnded: { readonly report: ExecutionReport }
+  /** It was not run: revoked or expired. */
+  taskRevoked: { readonly id: string; readonly task: string; readonly why: 'revoked' | 'expired' }
+  /** Its process died under it; `again` tells whether it will be run again. */
+  taskLost: {
+    readonly id: string
+    readonly task: string
+    readonly why: string
+    readonly again: boolean
+  }
+  /** A message was put aside, to be looked at and replayed. */
+  messageParked: {
+    readonly queue: string
+    readonly parkedIn: string
+    readonly reason: string
+    readonly id: string | undefined
+    readonly task: string | undefined
+  }
+  workerStopping: { readonly how: 'warm' | 'cold' }
+  workerStopped: object
+}

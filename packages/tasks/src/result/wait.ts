@@ -1,0 +1,100 @@
+/**
+ * Waiting for results: subscribed while somebody waits and not a moment longer, with a deadline, an abort
+ * signal, and a look at what is stored already. One place for single results and groups.
+ */
+import type { Ambient } from '@celeriac/messaging'
+import { TurnBatch } from '@celeriac/messaging/internal'
+import type { ResultBackend } from '../backend/backend.ts'
+import { decodeRecord, type ResultRecord } from '../backend/result-record.ts'
+import { TasksError, TimeoutError } from '../kernel/errors.ts'
+import { isReady } from '../kernel/states.ts'
+
+export interface WaitOptions {
+  /** Seconds until `TimeoutError`; default for ever. */
+  readonly timeout?: number | undefined
+  /** Ends the waiting, not the task. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What the results of one app share: its backend, and reads of one turn that leave together. */
+export class ResultReader {
+  readonly ambient: Ambient
+  readonly #backend: () => Promise<ResultBackend>
+  readonly #reads: TurnBatch<string, readonly (string | undefined)[]>
+
+  constructor(backend: () => Promise<ResultBackend>, ambient: Ambient) {
+    this.ambient = ambient
+    this.#backend = backend
+    this.#reads = new TurnBatch(async (ids) => await (await backend()).read(ids))
+  }
+
+  backend(): Promise<ResultBackend> {
+    return this.#backend()
+  }
+
+  /** The record, undefined when nothing is stored. */
+  async read(id: string): Promise<ResultRecord | undefined> {
+    const { done, index } = this.#reads.add(id)
+    const text = (await done)[index]
+    return text === undefined ? undefined : decodeRecord(text)
+  }
+
+  /**
+   * The first final record of `id`. Rejects with `TimeoutError` after the timeout, with `TASKS_ABORTED`
+   * when the signal aborts, with `TASKS_BACKEND_FAILED` when the store cannot be asked.
+   */
+  async wait(
+    id: string,
+    options: WaitOptions = {},
+    onProgress?: (record: ResultRecord) => void,
+  ): Promise<ResultRecord> {
+    const { timeout, signal } = options
+    const backend = await this.#backend()
+    let settle!: (record: ResultRecord) => void
+    let fail!: (error: unknown) => void
+    const found = new Promise<ResultRecord>((resolve, reject) => {
+      settle = resolve
+      fail = reject
+    })
+    const onText = (text: string): void => {
+      try {
+        const record = decodeRecord(text)
+        if (isReady(record.status)) settle(record)
+        else onProgress?.(record)
+      } catch (error) {
+        fail(error)
+      }
+    }
+    const abort = (): void =>
+      fail(
+        new TasksError('TASKS_ABORTED', `waiting for ${id} was ended`, { cause: signal?.reason }),
+      )
+    const cancelTimer =
+      timeout === undefined
+        ? undefined
+        : this.ambient.clock.after(timeout * 1000, () =>
+            fail(new TimeoutError(`no result of ${id} within ${timeout} s`)),
+          )
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    let off: (() => void) | undefined
+    let over = false
+    // The deadline holds for subscribing and reading too: the store may be the one that hangs.
+    const looking = (async () => {
+      const end = await backend.subscribe(id, onText)
+      if (over) return end()
+      off = end
+      const record = await this.read(id)
+      if (record && isReady(record.status)) settle(record)
+    })()
+    looking.catch(fail)
+    try {
+      return await found
+    } finally {
+      over = true
+      cancelTimer?.()
+      signal?.removeEventListener('abort', abort)
+      off?.()
+    }
+  }
+}

@@ -80,7 +80,7 @@ function withoutBody(header: unknown): unknown {
   return { ...rest, kwargs: own, options: kept }
 }
 
-const anId = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|id-\d+)$/
+const anId = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(id|step)-\d+)$/
 const aTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00$/
 
 function numbered(value: unknown, seen = new Map<string, string>()): unknown {

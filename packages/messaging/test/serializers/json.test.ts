@@ -73,7 +73,7 @@ describe('parseJson', () => {
     ['[-9007199254740993]', [-9007199254740993n]],
     ['{"a":12345678901234567890}', { a: 12345678901234567890n }],
     ['[12345678901234567890.0]', [12345678901234567000]],
-    ['[0.12345678901234567, 1e400]', [0.12345678901234567, Infinity]],
+    ['[0.12345678901234567, 1e400]', [0.12345678901234566, Infinity]],
     [
       '["12345678901234567890", 12345678901234567890]',
       ['12345678901234567890', 12345678901234567890n],
@@ -179,12 +179,9 @@ describe('stringifyJson', () => {
   })
 
   it('gives the path as data', () => {
-    try {
-      stringifyJson({ args: [1n, { callback: () => 1 }] })
-      throw new Error('not refused')
-    } catch (error) {
-      expect((error as UnsendableError).path).toEqual(['args', 1, 'callback'])
-    }
+    const send = (): string => stringifyJson({ args: [1n, { callback: () => 1 }] })
+
+    expect(send).toThrow(expect.objectContaining({ path: ['args', 1, 'callback'] }))
   })
 
   it('writes deep values', () => {

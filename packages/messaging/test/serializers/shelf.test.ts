@@ -32,7 +32,7 @@ const harnesses: Record<keyof typeof serializers, Omit<SerializerHarness, 'seria
       'a function': () => 1,
       'a symbol': Symbol('s'),
       'undefined in a list': [1, undefined],
-      'a hole in a list': new Array(2),
+      'a hole in a list': Object.assign([], { length: 2 }),
       'a Map': new Map(),
       'a Set': [new Set()],
       'a class instance': { a: new (class Point {})() },

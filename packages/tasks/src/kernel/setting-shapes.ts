@@ -70,4 +70,3 @@ export type RoutesSetting =
   | RouteFunction
   | RouteTable
   | readonly (RouteFunction | RouteTable | readonly [string | RegExp, RouteTarget])[]
-

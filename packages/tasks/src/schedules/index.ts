@@ -7,7 +7,7 @@ import { interval, type IntervalOptions } from './interval.ts'
 /** How each kind is made again from its JSON form. */
 export const schedules = {
   interval: (json) => interval(json['every'] as number, json as IntervalOptions),
-  crontab: ({ kind: _, ...json }) => crontab(json as CrontabOptions),
+  crontab: (json) => crontab(json as CrontabOptions),
 } as const satisfies Record<string, (json: ScheduleJson) => Schedule>
 
 export type ScheduleTable = Readonly<Record<string, (json: ScheduleJson) => Schedule>>

@@ -4,7 +4,10 @@ import { choice, custom, flag, list, option, optional, refuse, text } from '../o
 const zone = {
   ...custom<string>("a time zone name such as 'Europe/Warsaw'", (raw) => {
     try {
-      if (typeof raw === 'string') return new Intl.DateTimeFormat('en', { timeZone: raw }) && raw
+      if (typeof raw === 'string') {
+        new Intl.DateTimeFormat('en', { timeZone: raw }).resolvedOptions()
+        return raw
+      }
     } catch {
       // falls through to the refusal
     }

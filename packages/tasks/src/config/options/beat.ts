@@ -10,7 +10,12 @@ export const beatOptions = {
     'Store of the schedule: file, memory, redis, or another name of the shelf.',
     { celery: 'celery.beat:PersistentScheduler' },
   ),
-  beatScheduleFilename: option(text, 'celerybeat-schedule', 'File of the schedule.'),
+  beatScheduleFilename: option(
+    text,
+    // Not Celery's own name: that file is no JSON, and two programs must not share it.
+    'celerybeat-schedule.json',
+    'File of the schedule.',
+  ),
   beatSyncEvery: option(whole(0), 0, 'Save at once after so many tasks; 0 saves within a second.'),
   beatMaxLoopInterval: option(
     seconds,

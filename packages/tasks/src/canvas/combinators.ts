@@ -28,9 +28,14 @@ export function group(members: Iterable<Signature>): Group {
   return { kind: 'group', members: [...members], args: [], options: noOptions, immutable: false }
 }
 
-/** `body` once all of the header are done, with the list of their results, in order. */
-export function chord(header: Group | Iterable<Signature>, body: Signature): Chord {
-  return chordOf('kind' in header ? header : group(header), body)
+/**
+ * `body` once all of the header are done, with the list of their results, in order. The header is a group,
+ * chunks, or the members themselves; a signature that is none of these is a header of one.
+ */
+export function chord(header: Signature | Iterable<Signature>, body: Signature): Chord {
+  if (!('kind' in header)) return chordOf(group(header), body)
+  const one = header.kind === 'call' ? unrollChunks(header) : header
+  return chordOf(one.kind === 'group' ? one : group([one]), body)
 }
 
 /** One message that calls the task once for each item, one after the other; the results as a list. */

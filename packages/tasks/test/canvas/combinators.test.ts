@@ -81,6 +81,8 @@ describe('how parts join, as Celery was seen to do it', () => {
     ['group(g)', group([g12]), 'g[g[t1,t2]]'],
     ['t | group of one group', pipe(t0, group([g12])), '[t0,g[g[t1,t2]]]'],
     ['chord(g, t)', chord(g12, t5), 'c(t1,t2;t5)'],
+    ['chord(t, t)', chord(t1, t5), 'c(t1;t5)'],
+    ['chord(chunks, t)', chord(chunks(t1, [[1], [2]], 2), t5), 'c(celery.starmap;t5)'],
     ['chunks | t', pipe(chunks(t1, [[1], [2], [3]], 2), t5), 'c(celery.starmap,celery.starmap;t5)'],
     ['t | chunks', pipe(t0, chunks(t1, [[1], [2]], 1)), '[t0,g[celery.starmap,celery.starmap]]'],
   ])('%s', (_name, joined, expected) => {

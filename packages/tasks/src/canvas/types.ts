@@ -1,0 +1,216 @@
+/**
+ * Checking workflows at compile time: which arguments a partial call still wants, whether a step takes the
+ * result of the one before it, what a whole workflow gives. Types only; app/ puts them on its functions.
+ *
+ * A task takes positional parameters P and perhaps keywords K, and gives R. A signature of it still wants
+ * `In` (a union of the argument lists that may be put in front) and gives `Out`.
+ */
+
+/** Symbols that exist in types only. */
+export declare const keywords: unique symbol
+export declare const lead: unique symbol
+export declare const result: unique symbol
+
+/** Marks the last parameter of a handler as Celery's keyword arguments. */
+export type Kw<K extends object> = K & { readonly [keywords]?: K }
+
+/** Keyword arguments in a call, made by `kw()`. */
+export type Keywords<K extends object> = K & { readonly [keywords]: K }
+
+/** Any handler. Parameters are `never` because `any` would turn unannotated defaults into `any`. */
+export type Handler = (this: never, ...args: never) => unknown
+
+/** Positional parameters of a handler, without its keywords. */
+export type PositionalOf<F extends Handler> =
+  EndsInKeywords<Parameters<F>> extends true ? WithoutLast<Parameters<F>> : Parameters<F>
+
+/** Keywords of a handler; never when it has none. */
+export type KeywordsOf<F extends Handler> =
+  EndsInKeywords<Parameters<F>> extends true ? Omit<LastOf<Parameters<F>>, typeof keywords> : never
+
+/** What a handler gives in the end. */
+export type OutcomeOf<F extends Handler> = Awaited<ReturnType<F>>
+
+type List = readonly unknown[]
+type LastOf<P extends List> = Required<P> extends readonly [...unknown[], infer L] ? L : never
+
+// A property that is looked up by `keyof`, because every object would match an optional one.
+type EndsInKeywords<P extends List> =
+  LastOf<P> extends { readonly [keywords]?: object }
+    ? typeof keywords extends keyof LastOf<P>
+      ? true
+      : false
+    : false
+
+type WithoutLast<P extends List, All extends List = P> = number extends P['length']
+  ? All
+  : P extends readonly [_?: unknown]
+    ? All extends readonly [...infer Before, ...P]
+      ? Before
+      : never
+    : P extends readonly [_?: unknown, ...infer Rest]
+      ? WithoutLast<Rest, All>
+      : []
+
+/** Every tail of a parameter list: what `.s()` may be given, for later arguments go in front. */
+export type Tails<P extends List> = number extends P['length']
+  ? P
+  : | P
+    | (P extends readonly [] ? never : P extends readonly [_?: any, ...infer T] ? Tails<T> : never)
+
+/** Every list that makes a legal call of P when it is put in front of A. */
+export type Lead<P extends List, A extends List, All extends List = P> = number extends P['length']
+  ? All
+  : | (A extends P ? (All extends readonly [...infer Before, ...P] ? Before : never) : never)
+    | (P extends readonly []
+        ? never
+        : P extends readonly [_?: any, ...infer T]
+          ? Lead<T, A, All>
+          : never)
+
+/** What every typed signature carries; the app's signatures extend it by what can be done with them. */
+export interface TypedSignature<Name extends string, In, Out, Immutable extends boolean = false> {
+  readonly name: Name
+  readonly immutable: Immutable
+  readonly [lead]: (lead: In) => void
+  readonly [result]: () => Out
+}
+
+/** Any typed signature, to be named as a constraint. */
+export interface AnySignature {
+  readonly name: string
+  readonly immutable: boolean
+  // `any`, so that signatures wanting different things are all of this type.
+  readonly [lead]: (lead: any) => void
+  readonly [result]: () => unknown
+}
+
+export type ResultOf<S> = S extends { readonly [result]: () => infer R } ? R : never
+export type LeadOf<S> = S extends { readonly [lead]: (lead: infer In) => void } ? In : never
+export type NameOf<S> = S extends { readonly name: infer N } ? N : never
+
+/** The arguments `delay()` of a signature asks for. */
+export type Missing<In> = In extends List ? In : never
+
+/** What the compiler shows when two steps do not fit. */
+export interface StepMismatch<Task, Info> {
+  readonly '✗ this step does not accept the result before it': Task
+  readonly info: Info
+}
+
+/** What the compiler shows for keywords the task does not have. */
+export interface UnknownKeywords<Names> {
+  readonly '✗ the task has no such keyword': Names
+}
+
+type Fits<S, R> = S extends { readonly immutable: true }
+  ? [] extends LeadOf<S>
+    ? true
+    : false
+  : [R] extends LeadOf<S>
+    ? true
+    : false
+
+/** S where it can follow a step that gives R, else the message that says why not. */
+export type Follow<S, R> =
+  Fits<S, R> extends true
+    ? S
+    : StepMismatch<
+        NameOf<S>,
+        [R] extends [void]
+          ? { hint: 'the step before gives nothing: use .si()'; expects: LeadOf<S> }
+          : { expects: LeadOf<S>; given: R }
+      >
+
+/** Groups, and chunks, which are sent as one. */
+type GroupLike = { readonly name: 'celery.group' | 'celery.chunks' }
+
+/** A group of one after another step is that one, so the next step gets its result and no list. */
+type Unrolled<S> = S extends GroupLike
+  ? ResultOf<S> extends readonly [infer Only]
+    ? Only
+    : ResultOf<S>
+  : ResultOf<S>
+
+/** The steps of a chain, each checked against the one before it. For the parameters of `chain()`. */
+export type Steps<S extends readonly AnySignature[]> = {
+  [K in keyof S]: K extends '0' ? S[K] : Follow<S[K], Before<S, K>>
+}
+
+// With one element in front, the element at K is the one before K.
+type Before<S extends List, K> = K extends '1'
+  ? ResultOf<S[0]>
+  : Unrolled<[never, ...S][K & keyof [never, ...S]]>
+
+/** What a chain still wants. */
+export type ChainLead<S extends readonly AnySignature[]> = LeadOf<S[0]>
+
+/** What a chain gives. */
+export type ChainResult<S extends readonly AnySignature[]> = S extends readonly [infer Only]
+  ? ResultOf<Only>
+  : S extends readonly [...unknown[], infer Last]
+    ? Unrolled<Last>
+    : ResultOf<S[number]>
+
+/** What `signature.pipe(next)` gives. */
+export type PipeResult<S> = Unrolled<S>
+
+/**
+ * What a group still wants: what all of its members take. An intersection made without recursion, so that
+ * groups of hundreds do not tire the compiler.
+ */
+export type GroupLead<S extends readonly AnySignature[]> =
+  Intersected<S> extends infer I ? (unknown extends I ? [] : I) : never
+
+type Intersected<S extends readonly AnySignature[]> = {
+  [K in keyof S]: (lead: Taken<S[K]>) => void
+}[number] extends (lead: infer I) => void
+  ? I
+  : unknown
+
+type Taken<S> = S extends { readonly immutable: true } ? unknown : LeadOf<S>
+
+/** What a group gives: the results of its members in order; groups in it are flat, as they are sent. */
+export type GroupResults<S extends readonly AnySignature[]> = [
+  Extract<S[number], GroupLike>,
+] extends [never]
+  ? { -readonly [K in keyof S]: ResultOf<S[K]> }
+  : Flat<S>
+
+type Flat<S extends List> = number extends S['length']
+  ? ElementOf<S[number]>[]
+  : S extends readonly [infer First, ...infer Rest]
+    ? First extends GroupLike
+      ? [...(ResultOf<First> extends infer L extends List ? L : never), ...Flat<Rest>]
+      : [ResultOf<First>, ...Flat<Rest>]
+    : []
+
+type ElementOf<S> = S extends GroupLike
+  ? ResultOf<S> extends infer L extends List
+    ? L[number]
+    : never
+  : ResultOf<S>
+
+/** What the body of a chord receives of a header: a group, a list of members, or a single signature. */
+export type HeaderResults<H> = H extends readonly AnySignature[]
+  ? GroupResults<H>
+  : H extends GroupLike
+    ? ResultOf<H>
+    : [ResultOf<H>]
+
+/** What a header still wants. */
+export type HeaderLead<H> = H extends readonly AnySignature[] ? GroupLead<H> : LeadOf<H>
+
+/** True when P has one length only, so without optional and rest parameters. */
+export type HasOneLength<P extends List, L = P['length']> = number extends L
+  ? false
+  : L extends P['length']
+    ? [P['length']] extends [L]
+      ? true
+      : false
+    : never
+
+/** Refuses keywords that are not those of the task. */
+export type OnlyKnown<Given, K> = [Exclude<keyof Given, keyof K | typeof keywords>] extends [never]
+  ? unknown
+  : UnknownKeywords<Exclude<keyof Given, keyof K | typeof keywords>>

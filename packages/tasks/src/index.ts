@@ -6,3 +6,28 @@ export { createWorker, type WorkerOptions } from './worker/create.ts'
 export { Worker } from './worker/worker.ts'
 export { AsyncResult } from './result/async-result.ts'
 export { GroupResult } from './result/group-result.ts'
+export { createBeat, type BeatOptions } from './beat/create.ts'
+export { crontab } from './schedules/crontab.ts'
+export { interval } from './schedules/interval.ts'
+export {
+  ChordError,
+  ConfigError,
+  Ignore,
+  MaxRetriesExceededError,
+  NotRegistered,
+  Reject,
+  Retry,
+  SoftTimeLimitExceeded,
+  TaskRevokedError,
+  TasksError,
+  TimeLimitExceeded,
+  TimeoutError,
+  WorkerLostError,
+  type TasksCode,
+} from './kernel/errors.ts'
+export { RemoteError } from './protocol/failures.ts'
+export type { Config, Settings } from './config/options.ts'
+export type { TaskContext, TaskRequest } from './execution/context.ts'
+export type { TaskOptions } from './app/task-options.ts'
+export type { AppSignals, WorkerSignals } from './kernel/signals.ts'
+export type { ExecutionReport } from './kernel/report.ts'

@@ -1,2 +1,20 @@
-/** For the apps of this repository. */
-export type { ResultBackend } from './backend/backend.ts'
+/** For the apps of this repository; without any promise between versions. */
+export { loadApp, loadIncluded, type FoundApp } from './app/load.ts'
+export { backendUrl, embeddedUrl } from './app/services.ts'
+export { createBeat, type BeatOptions } from './beat/create.ts'
+export { options, type OptionName } from './config/options.ts'
+export { censor, maskUrls } from './config/censor.ts'
+export { describe, describeArgs, describeKwargs } from './kernel/describe.ts'
+export { expandNode, nodeName } from './kernel/names.ts'
+export type { AppLocation } from './kernel/app-location.ts'
+export { findPool, pools } from './pools/index.ts'
+export { logWorker } from './worker/logging.ts'
+export { didYouMean, nearest, parkedQueue } from '@celeriac/messaging/internal'
+export {
+  makeLogger,
+  maskUrl,
+  MessagingError,
+  type Level,
+  type Logger,
+  type LogRecord,
+} from '@celeriac/messaging'

@@ -149,9 +149,7 @@ class VirtualSessionOwner implements Session, VirtualSession {
       const { nextDueMs } = await this.store.tick()
       const expectedInMs = this.#expectedMs - this.ambient.clock.now()
       if (expectedInMs <= 0) this.#expectedMs = Infinity
-      this.#tickIn(
-        Math.min(nextDueMs ?? Infinity, expectedInMs > 0 ? expectedInMs + 1 : Infinity),
-      )
+      this.#tickIn(Math.min(nextDueMs ?? Infinity, expectedInMs > 0 ? expectedInMs + 1 : Infinity))
     } catch (error) {
       this.#onLost(asMessagingError(error, 'MESSAGING_STORE_FAILED', 'connection', 'lease'))
     }

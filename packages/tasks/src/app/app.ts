@@ -8,6 +8,7 @@ import { plan, type PlanContext, type ResultTree } from '../canvas/index.ts'
 import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
 import { defaultSource, environmentSource, fileSource } from '../config/load.ts'
 import type { Config, Settings } from '../config/options.ts'
+import type { BeatEntrySetting } from '../config/options/structures.ts'
 import { resolve, type Source } from '../config/resolve.ts'
 import type { ResultBackend } from '../backend/backend.ts'
 import { currentExecution } from '../execution/context.ts'
@@ -50,6 +51,7 @@ export class Celeriac {
   #setup: Promise<Services> | undefined
   #services: Services | undefined
   #warnings: readonly string[] = []
+  readonly #periodic: Record<string, BeatEntrySetting> = {}
 
   /** Throws a ConfigError for settings that are unknown or not what they should be. */
   constructor(name = 'celeriac', options: AppOptions = {}) {
@@ -103,6 +105,31 @@ export class Celeriac {
   ): TaskOf<Name, F> {
     const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
     return makeTask(this, name, options, run)
+  }
+
+  /**
+   * Sends a task again and again while a beat runs: `schedule` is seconds, a `crontab()` or an
+   * `interval()`. The same as an entry of `beatSchedule`; the name must be its own.
+   */
+  addPeriodicTask(
+    schedule: BeatEntrySetting['schedule'],
+    task: BeatEntrySetting['task'],
+    entry: Omit<BeatEntrySetting, 'schedule' | 'task'> & { readonly name?: string } = {},
+  ): this {
+    const { name = typeof task === 'string' ? task : String(task?.name), ...rest } = entry
+    if (name in this.#periodic) {
+      throw new TasksError(
+        'TASKS_CONFIG_INVALID',
+        `there is a periodic task '${name}' already; give this one a name of its own`,
+      )
+    }
+    this.#periodic[name] = { ...rest, task, schedule }
+    return this
+  }
+
+  /** What `addPeriodicTask` has added, by name. */
+  get periodicTasks(): Readonly<Record<string, BeatEntrySetting>> {
+    return this.#periodic
   }
 
   /** A task that lives elsewhere, in Python for example: only its type is known here. */
@@ -235,7 +262,10 @@ export class Celeriac {
 
   #mustNotBeSetUp(what: string): void {
     if (!this.#setup) return
-    throw new TasksError('TASKS_CONFIG_INVALID', `${what} comes too late: the app is in use already`)
+    throw new TasksError(
+      'TASKS_CONFIG_INVALID',
+      `${what} comes too late: the app is in use already`,
+    )
   }
 }
 

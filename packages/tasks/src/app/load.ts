@@ -2,9 +2,9 @@
 import { pathToFileURL } from 'node:url'
 import path from 'node:path'
 import { access } from 'node:fs/promises'
+import type { Executor } from '../execution/executor.ts'
 import { TasksError } from '../kernel/errors.ts'
-import type { AppLocation } from '../pool/pool.ts'
-import type { ChildApp } from '../pool/child.ts'
+import type { AppLocation } from '../kernel/app-location.ts'
 import { Celeriac } from './app.ts'
 
 export interface FoundApp {
@@ -12,7 +12,17 @@ export interface FoundApp {
   readonly location: Omit<AppLocation, 'overrides' | 'hostname' | 'execArgv'>
 }
 
-const extensions = ['', '.ts', '.mts', '.js', '.mjs', '/celery.ts', '/celery.js', '/index.ts', '/index.js']
+const extensions = [
+  '',
+  '.ts',
+  '.mts',
+  '.js',
+  '.mjs',
+  '/celery.ts',
+  '/celery.js',
+  '/index.ts',
+  '/index.js',
+]
 
 /**
  * `module` or `module:export`. The module is a path or a dotted name as in Python (`proj.tasks`). Without
@@ -32,7 +42,8 @@ export async function loadApp(spec: string, directory = process.cwd()): Promise<
 }
 
 async function findModule(name: string, directory: string): Promise<string | undefined> {
-  const dotted = /^[\w.]+$/.test(name) && !/\.[cm]?[jt]s$/.test(name) ? name.replaceAll('.', '/') : name
+  const dotted =
+    /^[\w.]+$/.test(name) && !/\.[cm]?[jt]s$/.test(name) ? name.replaceAll('.', '/') : name
   for (const base of new Set([name, dotted])) {
     for (const extension of extensions) {
       const file = path.resolve(directory, base + extension)
@@ -68,8 +79,14 @@ async function appIn(module: string, exportName: string | undefined): Promise<Fo
   )
 }
 
+/** An app in a child process. */
+export interface LoadedApp {
+  readonly execute: Executor['execute']
+  close(): Promise<void>
+}
+
 /** What a child process of a pool does first. */
-export async function loadForChild(location: AppLocation): Promise<ChildApp> {
+export async function loadForChild(location: AppLocation): Promise<LoadedApp> {
   const { app } = await appIn(location.module!, location.exportName)
   app.override(location.overrides)
   const services = await app.setup()

@@ -160,4 +160,3 @@ export function backendUrl(config: Config): string {
   const broker = config.brokerUrl ?? embeddedUrl
   return /^(sqlite|memory)\b/.test(broker) ? broker : 'disabled'
 }
-

@@ -125,8 +125,7 @@ function directContext(app: Celeriac, name: string): TaskContext {
     get log() {
       return app.log ?? silent
     },
-    retry: (options) => options?.cause instanceof Error ? options.cause : new Retry(),
+    retry: (options) => (options?.cause instanceof Error ? options.cause : new Retry()),
     updateState: async () => undefined,
   }
 }
-

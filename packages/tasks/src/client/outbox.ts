@@ -86,7 +86,8 @@ export class Outbox {
     timeoutSeconds: number | undefined,
   ): Promise<void> {
     const declare = new Set<Queue>()
-    for (const { destination } of prepared) if (destination.declare) declare.add(destination.declare)
+    for (const { destination } of prepared)
+      if (destination.declare) declare.add(destination.declare)
     let failures
     try {
       failures = await this.#services.producer().publishMany(
@@ -102,12 +103,7 @@ export class Outbox {
     }
     if (!failures) return
     const [index, error] = [...failures][0]!
-    throw sendFailed(
-      prepared[index]!.call,
-      error,
-      prepared.length - failures.size,
-      prepared.length,
-    )
+    throw sendFailed(prepared[index]!.call, error, prepared.length - failures.size, prepared.length)
   }
 
   #prepare(given: PlannedCall): Prepared {

@@ -28,7 +28,10 @@ export function classify(
     return { kind: 'retry', retry: thrown }
   }
   const { autoretryFor = [], dontAutoretryFor = [] } = options
-  if (autoretryFor.some((m) => matches(thrown, m)) && !dontAutoretryFor.some((m) => matches(thrown, m))) {
+  if (
+    autoretryFor.some((m) => matches(thrown, m)) &&
+    !dontAutoretryFor.some((m) => matches(thrown, m))
+  ) {
     const countdown = automaticPause(attempt.retries, options, random)
     const next = nextAttempt(attempt, options, { cause: thrown, countdown })
     if (next instanceof Retry) return { kind: 'retry', retry: next }

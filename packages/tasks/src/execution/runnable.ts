@@ -12,9 +12,7 @@ export interface Runnable {
 
 /** Errors that a policy speaks of: a class, a name of an error, or a test. */
 export type ErrorMatcher =
-  | (abstract new (...args: never[]) => Error)
-  | string
-  | ((error: unknown) => boolean)
+  (abstract new (...args: never[]) => Error) | string | ((error: unknown) => boolean)
 
 /** How a task is run, and how it is sent unless the call says otherwise. Times in seconds. */
 export interface RunOptions {

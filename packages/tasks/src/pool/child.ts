@@ -5,7 +5,8 @@
 import { SoftTimeLimitExceeded } from '../kernel/errors.ts'
 import { StopControl } from '../kernel/job.ts'
 import type { ToChild, ToParent } from './ipc.ts'
-import type { AppLocation, Execute } from './pool.ts'
+import type { AppLocation } from '../kernel/app-location.ts'
+import type { Execute } from './pool.ts'
 
 export interface ChildLink {
   send(message: ToParent): void

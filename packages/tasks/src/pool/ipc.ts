@@ -1,7 +1,7 @@
 /** What parent and child say to each other. Several messages of one turn travel as one array. */
 import type { JobMessage } from '../kernel/job.ts'
 import type { ExecutionReport } from '../kernel/report.ts'
-import type { AppLocation } from './pool.ts'
+import type { AppLocation } from '../kernel/app-location.ts'
 
 export type ToChild =
   | { readonly kind: 'load'; readonly app: AppLocation }

@@ -3,6 +3,7 @@
  * executor (in this process or in a child that has loaded the same app) and reports once. The executor
  * records results and sends what follows; the worker settles the message afterwards.
  */
+import type { AppLocation } from '../kernel/app-location.ts'
 import type { JobControl, JobMessage } from '../kernel/job.ts'
 import type { ExecutionReport } from '../kernel/report.ts'
 
@@ -80,18 +81,4 @@ export interface PoolOptions {
   /** Milliseconds a child may take to get ready. */
   readonly startTimeoutMs: number
   readonly onWarning: (message: string, fields?: Record<string, unknown>) => void
-}
-
-/** Where the app's module is, for a child to import. */
-export interface AppLocation {
-  /** Absolute `file:` URL of the module; undefined when the app was made without one. */
-  readonly module: string | undefined
-  /** Name of the export that holds the app. */
-  readonly exportName: string
-  /** Settings given on the command line, applied over the module's own. */
-  readonly overrides: Readonly<Record<string, unknown>>
-  /** Name of the worker node. */
-  readonly hostname: string
-  /** Options of Node itself a child needs to load the module (a loader for TypeScript). */
-  readonly execArgv: readonly string[]
 }

@@ -99,5 +99,7 @@ export class AsyncResult<R = unknown> {
 /** What the record of a failure throws. */
 export function errorOf(record: ResultRecord): RemoteError | TaskRevokedError {
   const error = decodeFailure(record.result, record.traceback)
-  return record.status === 'REVOKED' ? new TaskRevokedError(String(error.args[0] ?? 'revoked')) : error
+  return record.status === 'REVOKED'
+    ? new TaskRevokedError(String(error.args[0] ?? 'revoked'))
+    : error
 }

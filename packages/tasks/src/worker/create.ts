@@ -3,7 +3,7 @@ import type { Celeriac } from '../app/app.ts'
 import { loadIncluded } from '../app/load.ts'
 import { TasksError } from '../kernel/errors.ts'
 import { nodeName } from '../kernel/names.ts'
-import type { AppLocation } from '../pool/pool.ts'
+import type { AppLocation } from '../kernel/app-location.ts'
 import { findPool } from '../pools/index.ts'
 import { directQueue } from '../routing/queues.ts'
 import { Worker } from './worker.ts'
@@ -66,4 +66,3 @@ export async function createWorker(app: Celeriac, options: WorkerOptions = {}): 
     suggest: (task) => app.registry.suggest(task),
   })
 }
-

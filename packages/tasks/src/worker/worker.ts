@@ -7,7 +7,12 @@ import { Signals, sleep } from '@celeriac/messaging/internal'
 import type { Config } from '../config/options.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { RunOptions } from '../execution/runnable.ts'
-import { TasksError, TaskRevokedError, TimeLimitExceeded, WorkerLostError } from '../kernel/errors.ts'
+import {
+  TasksError,
+  TaskRevokedError,
+  TimeLimitExceeded,
+  WorkerLostError,
+} from '../kernel/errors.ts'
 import type { ExecutionReport } from '../kernel/report.ts'
 import type { WorkerSignals } from '../kernel/signals.ts'
 import type { ExecutionPool, JobEnd } from '../pool/pool.ts'
@@ -188,7 +193,10 @@ export class Worker {
     await this.#starting?.catch(() => undefined)
     await this.#consumer?.cancel()
     for (const delivery of this.#holds.drain()) this.#quietly(delivery.settle('restore'))
-    const grace = graceSeconds > 0 ? sleep(clock, graceSeconds * 1000, this.#stopSignal.signal) : aborted(this.#stopSignal.signal)
+    const grace =
+      graceSeconds > 0
+        ? sleep(clock, graceSeconds * 1000, this.#stopSignal.signal)
+        : aborted(this.#stopSignal.signal)
     await Promise.race([this.#whenIdle(), grace])
     if (this.#running.size > 0) await pool.terminate()
     await Promise.race([this.#whenIdle(), sleep(clock, 5000)])
@@ -254,7 +262,10 @@ export class Worker {
 
   #onReport(request: Request, report: ExecutionReport): void {
     if (report.unrecorded !== undefined) {
-      this.#warn('the outcome of a task could not be recorded, it will be run again', report.unrecorded)
+      this.#warn(
+        'the outcome of a task could not be recorded, it will be run again',
+        report.unrecorded,
+      )
       const { clock } = this.#services.connection.ambient
       void sleep(clock, unrecordedPauseMs, this.#stopSignal.signal)
         .then(() => request.settle('restore'))
@@ -296,8 +307,7 @@ export class Worker {
     this.signals.emit('taskEnded', { report })
     this.#lost.delete(meta.id)
     if (delivery.isSettled) return
-    if (acknowledgement.againWhenLost)
-      await this.#park(delivery, 'too-many-deliveries', why, meta)
+    if (acknowledgement.againWhenLost) await this.#park(delivery, 'too-many-deliveries', why, meta)
     else await request.settle('ack')
   }
 

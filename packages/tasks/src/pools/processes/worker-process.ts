@@ -91,9 +91,7 @@ export class WorkerProcess {
     const { softLimitMs, hardLimitMs } = job
     if (softLimitMs !== undefined) {
       const seconds = softLimitMs / 1000
-      timers.push(
-        setTimeout(() => this.#send({ kind: 'soft', id: job.id, seconds }), softLimitMs),
-      )
+      timers.push(setTimeout(() => this.#send({ kind: 'soft', id: job.id, seconds }), softLimitMs))
     }
     if (hardLimitMs !== undefined) {
       const seconds = hardLimitMs / 1000

@@ -36,7 +36,12 @@ export interface IntakeServices {
   hold(delivery: Delivery, untilMs: number): void
   /** Records the end of a task that is not run; never rejects. */
   fail(job: JobMessage, error: Error, state: 'FAILURE' | 'REVOKED'): Promise<ExecutionReport>
-  park(delivery: Delivery, reason: string, detail: string, meta: TaskMeta | undefined): Promise<void>
+  park(
+    delivery: Delivery,
+    reason: string,
+    detail: string,
+    meta: TaskMeta | undefined,
+  ): Promise<void>
   onReceived(meta: TaskMeta): void
   onRevoked(meta: TaskMeta, why: 'revoked' | 'expired'): void
   onTrouble(what: string, error: unknown): void
@@ -57,7 +62,8 @@ export class Intake {
     const { message, origin } = delivery
     let found: MetaResult = decodeMeta(message.headers, message.properties)
     if (!found.ok && found.reason === 'no-task') found = this.#oldProtocol(delivery)
-    if (!found.ok) return this.#act(this.#services.park(delivery, found.reason, found.detail, undefined))
+    if (!found.ok)
+      return this.#act(this.#services.park(delivery, found.reason, found.detail, undefined))
     const { meta } = found
     const running = this.#services.running(meta.id)
     if (running && origin.redelivered && running.meta.retries === meta.retries)
@@ -151,7 +157,8 @@ export class Intake {
 
   #act(work: Promise<void>): void {
     // A failure here means that the channel is gone: the broker hands the message out again.
-    work.catch((error: unknown) => this.#services.onTrouble('a message could not be settled', error))
+    work.catch((error: unknown) =>
+      this.#services.onTrouble('a message could not be settled', error),
+    )
   }
 }
-

@@ -51,7 +51,11 @@ const ourNames: Readonly<Record<string, string>> = {
 
 /** What the transport puts there by itself is left out. */
 const transportOwn = new Set([
-  ...['delivery_info', 'delivery_tag', 'body_encoding', 'content_type', 'content_encoding'],
+  'delivery_info',
+  'delivery_tag',
+  'body_encoding',
+  'content_type',
+  'content_encoding',
 ])
 
 function propertiesOf(wire: Mapping): Properties {

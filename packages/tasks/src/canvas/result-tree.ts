@@ -77,9 +77,9 @@ export function readTree(value: unknown): ResultTree | undefined {
   // Python also writes a bare id where there is no parent.
   const [id, parentValue] = Array.isArray(head) ? (head as unknown[]) : [head, null]
   if (typeof id !== 'string') return undefined
-  const parent = parentValue == null ? null : readTree(parentValue)
+  const parent = parentValue === null || parentValue === undefined ? null : readTree(parentValue)
   if (parent === undefined) return undefined
-  if (members == null) return [[id, parent], null]
+  if (members === null || members === undefined) return [[id, parent], null]
   if (!Array.isArray(members)) return undefined
   const trees: ResultTree[] = []
   for (const member of members) {

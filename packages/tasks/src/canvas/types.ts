@@ -56,7 +56,11 @@ type WithoutLast<P extends List, All extends List = P> = number extends P['lengt
 export type Tails<P extends List> = number extends P['length']
   ? P
   : | P
-    | (P extends readonly [] ? never : P extends readonly [_?: any, ...infer T] ? Tails<T> : never)
+    | (P extends readonly []
+        ? never
+        : P extends readonly [_?: unknown, ...infer T]
+          ? Tails<T>
+          : never)
 
 /** Every list that makes a legal call of P when it is put in front of A. */
 export type Lead<P extends List, A extends List, All extends List = P> = number extends P['length']
@@ -64,7 +68,7 @@ export type Lead<P extends List, A extends List, All extends List = P> = number 
   : | (A extends P ? (All extends readonly [...infer Before, ...P] ? Before : never) : never)
     | (P extends readonly []
         ? never
-        : P extends readonly [_?: any, ...infer T]
+        : P extends readonly [_?: unknown, ...infer T]
           ? Lead<T, A, All>
           : never)
 
@@ -80,8 +84,8 @@ export interface TypedSignature<Name extends string, In, Out, Immutable extends 
 export interface AnySignature {
   readonly name: string
   readonly immutable: boolean
-  // `any`, so that signatures wanting different things are all of this type.
-  readonly [lead]: (lead: any) => void
+  // `never`, so that signatures wanting different things are all of this type.
+  readonly [lead]: (lead: never) => void
   readonly [result]: () => unknown
 }
 

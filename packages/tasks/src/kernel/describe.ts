@@ -12,7 +12,7 @@ export interface DescribeOptions {
 
 const defaultLength = 1024
 const deepest = 3
-const unsafe = /['\x00-\x1f\x7f]/
+const unsafe = /['\p{Cc}]/u
 const secret = /passw(?:or)?d|secret|authorization|api[-_]?key|token$/i
 
 /** Any value. Never throws. */
@@ -190,7 +190,7 @@ class Writer {
   }
 }
 
-const unsafeAll = new RegExp(unsafe, 'g')
+const unsafeAll = new RegExp(unsafe, 'gu')
 const named: Readonly<Record<string, string>> = {
   "'": "\\'",
   '\n': '\\n',

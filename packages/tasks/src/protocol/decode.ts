@@ -36,7 +36,7 @@ type Record_ = Readonly<Record<string, unknown>>
 /** Reads protocol 2 headers. `no-task` means: decode the body and try `decodeProtocol1`. */
 export function decodeMeta(headers: Headers | null, properties: Properties): MetaResult {
   // Headers are null in some hand-made envelopes.
-  if (headers == null) return noTask
+  if (headers === null) return noTask
   const source: Record_ = headers
   const task = source['task']
   if (typeof task !== 'string' || task === '') return noTask
@@ -105,12 +105,37 @@ const noLimits: readonly unknown[] = Object.freeze([])
 
 /** Headers of the protocol, and those that brokers and codecs put there for themselves. */
 const notCustom = new Set([
-  ...['lang', 'task', 'id', 'shadow', 'eta', 'expires', 'group', 'group_index', 'retries'],
-  ...['timelimit', 'root_id', 'parent_id', 'argsrepr', 'kwargsrepr', 'origin', 'ignore_result'],
-  ...['replaced_task_nesting', 'stamped_headers', 'stamps', 'compression', 'redelivered'],
-  ...['x-death', 'x-first-death-exchange', 'x-first-death-queue', 'x-first-death-reason'],
-  ...['x-last-death-exchange', 'x-last-death-queue', 'x-last-death-reason'],
-  ...['x-delivery-count', 'x-acquired-count', 'x-opt-enqueue-time'],
+  'lang',
+  'task',
+  'id',
+  'shadow',
+  'eta',
+  'expires',
+  'group',
+  'group_index',
+  'retries',
+  'timelimit',
+  'root_id',
+  'parent_id',
+  'argsrepr',
+  'kwargsrepr',
+  'origin',
+  'ignore_result',
+  'replaced_task_nesting',
+  'stamped_headers',
+  'stamps',
+  'compression',
+  'redelivered',
+  'x-death',
+  'x-first-death-exchange',
+  'x-first-death-queue',
+  'x-first-death-reason',
+  'x-last-death-exchange',
+  'x-last-death-queue',
+  'x-last-death-reason',
+  'x-delivery-count',
+  'x-acquired-count',
+  'x-opt-enqueue-time',
 ])
 
 function customHeaders(headers: Record_): Record_ {
@@ -144,11 +169,11 @@ function payloadOf(args: unknown, kwargs: unknown, embed: unknown): PayloadResul
   const { callbacks, errbacks, chain, chord } = embed
   // Dropping what cannot be read would lose the rest of a workflow without a word.
   for (const list of [callbacks, errbacks, chain]) {
-    if (list != null && !isMapping(list) && !Array.isArray(list)) {
+    if (!isNone(list) && !isMapping(list) && !Array.isArray(list)) {
       return malformed('bad-embed', 'callbacks, errbacks and chain must be lists', list)
     }
   }
-  if (chord != null && !isMapping(chord)) {
+  if (!isNone(chord) && !isMapping(chord)) {
     return malformed('bad-embed', 'the body of a chord must be a signature', chord)
   }
   return {
@@ -168,7 +193,7 @@ function payloadOf(args: unknown, kwargs: unknown, embed: unknown): PayloadResul
 
 /** Entries are checked when they are applied. */
 function listOf(value: unknown): Embed['callbacks'] {
-  if (value == null) return null
+  if (isNone(value)) return null
   return (Array.isArray(value) ? value : [value]) as unknown as NonNullable<Embed['callbacks']>
 }
 
@@ -202,11 +227,15 @@ export function decodeProtocol1(body: unknown, properties: Properties): TaskResu
 
 /** Undefined for none, null for something that is no time. An empty text counts as none. */
 function timeOf(value: unknown): number | undefined | null {
-  if (value == null || value === '') return undefined
+  if (isNone(value) || value === '') return undefined
   if (typeof value === 'string') return parseIso(value) ?? null
   // AMQP tables have a type for times.
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.getTime()
   return null
+}
+
+function isNone(value: unknown): value is null | undefined {
+  return value === null || value === undefined
 }
 
 function textOf(value: unknown): string | undefined {

@@ -157,7 +157,7 @@ export function readException(stored: unknown): WireException {
   if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) {
     return {
       exc_type: 'Exception',
-      exc_message: stored == null ? [] : [stored],
+      exc_message: stored === null || stored === undefined ? [] : [stored],
       exc_module: 'builtins',
     }
   }
@@ -168,7 +168,11 @@ export function readException(stored: unknown): WireException {
   } = stored as Record<string, unknown>
   return {
     exc_type: typeof type === 'string' && type !== '' ? type : 'Exception',
-    exc_message: Array.isArray(message) ? message : message == null ? [] : [message],
+    exc_message: Array.isArray(message)
+      ? message
+      : message === null || message === undefined
+        ? []
+        : [message],
     exc_module: typeof module === 'string' ? module : 'builtins',
   }
 }

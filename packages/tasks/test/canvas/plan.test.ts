@@ -115,8 +115,16 @@ describe('what a workflow is published as', () => {
       theirs.push(vector['result_tuple'])
     }
     expect(comparable(ours)).toEqual(comparable(theirs))
-    if ('redis_results' in vector) expect(sizes(planned)).toEqual(storedSizes(vector))
   })
+
+  it.each(rows.filter(({ name }) => 'redis_results' in loadVector(name)))(
+    '$name: as many parts are counted as by Celery',
+    ({ name, build, over }) => {
+      const planned = plan(build(), context(over))
+
+      expect(sizes(planned)).toEqual(storedSizes(loadVector(name)))
+    },
+  )
 
   it('canvas-group-1: a group of one stays a group, also before another step', () => {
     const nextId = counter()
@@ -150,7 +158,7 @@ describe('what a workflow is published as', () => {
 })
 
 function sizes(planned: Plan): number[] {
-  return planned.countdowns.map((countdown) => countdown.size).sort()
+  return planned.countdowns.map((countdown) => countdown.size).sort((a, b) => a - b)
 }
 
 function storedSizes(vector: Record<string, unknown>): number[] {
@@ -158,7 +166,7 @@ function storedSizes(vector: Record<string, unknown>): number[] {
   return stored
     .filter(({ key }) => key.endsWith('.s'))
     .map(({ value }) => Number(value))
-    .sort()
+    .sort((a, b) => a - b)
 }
 
 /** The tasks of a plan as `name(args)[group index]`. */

@@ -14,7 +14,10 @@ import { loadVector } from '../vectors.ts'
 
 describe('a handle', () => {
   it.each([
-    ...['canvas-chain-3', 'canvas-chord-in-chain', 'canvas-chain-in-group', 'canvas-group-nested'],
+    'canvas-chain-3',
+    'canvas-chord-in-chain',
+    'canvas-chain-in-group',
+    'canvas-group-nested',
   ])('of %s is read as it is', (name) => {
     const tuple = loadVector(name)['result_tuple']
 
@@ -31,11 +34,16 @@ describe('a handle', () => {
   })
 
   it.each([
-    ...[null, 'a', {}, [], ['a'], [7, null], [['a', 7], null], [['a', null], 'x']],
-    ...[
-      [['a', null], [7]],
-      [['a', null], null, null],
-    ],
+    null,
+    'a',
+    {},
+    [],
+    ['a'],
+    [7, null],
+    [['a', 7], null],
+    [['a', null], 'x'],
+    [['a', null], [7]],
+    [['a', null], null, null],
   ])('%j is none', (value) => {
     expect(readTree(value)).toBeUndefined()
   })

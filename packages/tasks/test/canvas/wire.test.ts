@@ -58,9 +58,17 @@ describe('signatures of every kind', () => {
 
 describe('what messages carry', () => {
   const carriers = [
-    ...['canvas-chain-3', 'canvas-chain-options', 'canvas-chain-in-chord', 'canvas-link-many'],
-    ...['canvas-chord-of-chords', 'canvas-group-pipe-group', 'canvas-task-pipe-group'],
-    ...['canvas-chord-pipe-group', 'stamp-visitor-chain', 'chain-step-messages', 'proto1-chain'],
+    'canvas-chain-3',
+    'canvas-chain-options',
+    'canvas-chain-in-chord',
+    'canvas-link-many',
+    'canvas-chord-of-chords',
+    'canvas-group-pipe-group',
+    'canvas-task-pipe-group',
+    'canvas-chord-pipe-group',
+    'stamp-visitor-chain',
+    'chain-step-messages',
+    'proto1-chain',
   ]
 
   it.each(carriers)('%s comes back as it was, but for what means nothing', (name) => {
@@ -203,7 +211,13 @@ describe('what others leave out', () => {
   })
 
   it.each([
-    ...[null, 'text', 7, [], {}, { task: '' }, { task: 7 }],
+    null,
+    'text',
+    7,
+    [],
+    {},
+    { task: '' },
+    { task: 7 },
     { task: 'celery.chain', subtask_type: 'chain', kwargs: {} },
     { task: 'celery.group', subtask_type: 'group', kwargs: { tasks: [null] } },
     { task: 'celery.chord', subtask_type: 'chord', kwargs: { header: [] } },

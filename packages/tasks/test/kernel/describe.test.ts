@@ -71,8 +71,14 @@ suite('arguments', () => {
   })
 
   it.each([
-    ...['task-simple', 'task-kwargs', 'task-noargs', 'task-shadow', 'task-declared-options'],
-    ...['canvas-chain-partial', 'retry-message', 'chord-body-message'],
+    'task-simple',
+    'task-kwargs',
+    'task-noargs',
+    'task-shadow',
+    'task-declared-options',
+    'canvas-chain-partial',
+    'retry-message',
+    'chord-body-message',
   ])('look as in %s', (name) => {
     for (const { headers, body } of capturedMessages(name)) {
       if (!Array.isArray(body)) continue
@@ -126,8 +132,20 @@ suite('length', () => {
 
 suite('secrets', () => {
   it.each([
-    ...['password', 'PASSWORD', 'userPassword', 'passwd', 'password_hash', 'token', 'access_token'],
-    ...['accessToken', 'secret', 'clientSecret', 'Authorization', 'api_key', 'apiKey', 'x-api-key'],
+    'password',
+    'PASSWORD',
+    'userPassword',
+    'passwd',
+    'password_hash',
+    'token',
+    'access_token',
+    'accessToken',
+    'secret',
+    'clientSecret',
+    'Authorization',
+    'api_key',
+    'apiKey',
+    'x-api-key',
   ])('under %s are not shown', (key) => {
     expect(describeKwargs({ [key]: 'hunter2' })).toBe(`{'${key}': '***'}`)
   })

@@ -13,12 +13,26 @@ import {
 describe('states', () => {
   it('rank as Celery ranks them', () => {
     const shuffled = [
-      ...['PENDING', 'CUSTOM', 'RETRY', 'STARTED', 'SUCCESS', 'REJECTED', 'REVOKED', 'RECEIVED'],
+      'PENDING',
+      'CUSTOM',
+      'RETRY',
+      'STARTED',
+      'SUCCESS',
+      'REJECTED',
+      'REVOKED',
+      'RECEIVED',
       'FAILURE',
     ]
 
     expect(shuffled.sort((a, b) => precedence(a) - precedence(b))).toEqual([
-      ...['SUCCESS', 'FAILURE', 'CUSTOM', 'REVOKED', 'STARTED', 'RECEIVED', 'REJECTED', 'RETRY'],
+      'SUCCESS',
+      'FAILURE',
+      'CUSTOM',
+      'REVOKED',
+      'STARTED',
+      'RECEIVED',
+      'REJECTED',
+      'RETRY',
       'PENDING',
     ])
   })

@@ -212,8 +212,14 @@ describe('what a Python worker makes of hand-made messages', () => {
   }[]
   /** Left to the transport, to the registry, or answered differently on purpose. */
   const elsewhere = new Set([
-    ...['not-json', 'no-delivery-info', 'no-delivery-tag', 'content-type-charset'],
-    ...['content-type-missing', 'unregistered', 'expires-empty', 'args-string'],
+    'not-json',
+    'no-delivery-info',
+    'no-delivery-tag',
+    'content-type-charset',
+    'content-type-missing',
+    'unregistered',
+    'expires-empty',
+    'args-string',
   ])
   const rows = cases.filter((one) => !elsewhere.has(one.case))
 

@@ -110,8 +110,12 @@ describe('an error that came from elsewhere', () => {
   })
 
   it.each([
-    ...['result-failure', 'result-failure-keyerror', 'result-failure-nested-class'],
-    ...['result-failure-unserializable', 'result-failure-softlimit', 'result-retry'],
+    'result-failure',
+    'result-failure-keyerror',
+    'result-failure-nested-class',
+    'result-failure-unserializable',
+    'result-failure-softlimit',
+    'result-retry',
   ])('%s is passed on as it came', (name) => {
     const [record] = loadVector(name)['redis'] as {
       parsed: { result: unknown; traceback: string }

@@ -24,5 +24,6 @@ export const scaled = task(
 )
 export const train = remote<(dataset: string, epochs: number) => { loss: number }>()('ml.train')
 export const report = task('js.report', (r: { loss: number }) => r.loss)
+// oxlint-disable-next-line typescript/no-explicit-any -- a task nobody has typed yet
 export const legacy = remote<(...args: any[]) => any>()('legacy.job')
 export const opaque = remote<(id: number) => unknown>()('legacy.unknown')

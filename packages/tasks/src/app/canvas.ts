@@ -1,22 +1,69 @@
-/** The canvas as functions: workflows from signatures, with the app of the first of them. */
+/** The canvas as functions: workflows from signatures, sent by the app of the first of them. */
 import * as data from '../canvas/index.ts'
+import type {
+  AnySignature,
+  ChainLead,
+  ChainResult,
+  Follow,
+  GroupLead,
+  GroupResults,
+  HeaderLead,
+  HeaderResults,
+  NameOf,
+  ResultOf,
+  Steps,
+} from '../canvas/types.ts'
 import { AppliedSignature, appOf, dataOf } from './applied-signature.ts'
+import type { HandleOf, SignatureOf } from './typed.ts'
 
-export function chain(...steps: AppliedSignature[]): AppliedSignature {
-  return new AppliedSignature(appOf(steps), data.chain(...steps.map(dataOf)))
+type LastName<S extends readonly AnySignature[]> = S extends readonly [...unknown[], infer L]
+  ? NameOf<L> & string
+  : string
+
+/** One after the other, each with the result of the one before it as its first argument. */
+export function chain<const S extends readonly [AnySignature, ...AnySignature[]]>(
+  ...steps: Steps<S>
+): SignatureOf<
+  'celery.chain',
+  ChainLead<S>,
+  ChainResult<S>,
+  false,
+  HandleOf<LastName<S>, ChainResult<S>>
+> {
+  return applied(steps, data.chain(...steps.map(dataOf)))
 }
 
-export function group(...members: AppliedSignature[]): AppliedSignature {
-  return new AppliedSignature(appOf(members), data.group(members.map(dataOf)))
+/** Side by side; what is given to the group is put in front of each member. */
+export function group<const S extends readonly AnySignature[]>(
+  ...members: S
+): SignatureOf<'celery.group', GroupLead<S>, GroupResults<S>> {
+  return applied(members, data.group(members.map(dataOf)))
 }
 
-export function groupOf(members: Iterable<AppliedSignature>): AppliedSignature {
-  return group(...members)
+/** A group of members made at run time. */
+export function groupOf<S extends AnySignature>(
+  members: Iterable<S>,
+): SignatureOf<'celery.group', GroupLead<S[]>, GroupResults<S[]>> {
+  const list = [...members]
+  return applied(list, data.group(list.map(dataOf)))
 }
 
-export function chord(header: AppliedSignature, body: AppliedSignature): AppliedSignature {
-  return new AppliedSignature(
-    appOf([header, body]),
-    data.chord(dataOf(header) as never, dataOf(body)),
-  )
+/** `body` once all of the header are done, with the list of their results in order. */
+export function chord<
+  const H extends AnySignature | readonly AnySignature[],
+  B extends AnySignature,
+>(
+  header: H,
+  body: Follow<B, HeaderResults<H>>,
+): SignatureOf<'celery.chord', HeaderLead<H>, ResultOf<B>> {
+  const members: readonly unknown[] = Array.isArray(header) ? (header as unknown[]) : [header]
+  const parts = members.map(dataOf)
+  const [only] = parts
+  const whole = parts.length === 1 && only?.kind === 'group' ? only : data.group(parts)
+  return applied([...members, body], data.chord(whole, dataOf(body)))
+}
+
+/** The type of what comes out is computed from what went in, which the value cannot show. */
+function applied<T>(from: readonly unknown[], signature: data.Signature): T {
+  return new AppliedSignature(appOf(from), signature) as unknown as T
 }

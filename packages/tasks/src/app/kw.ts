@@ -1,10 +1,12 @@
 /** Python's keyword arguments, in a call: `add.s(2, kw({ debug: true }))`. */
+import type { Keywords } from '../canvas/types.ts'
 
 const mark = Symbol.for('celeriac.kwargs')
 
 /** Marks an object as keyword arguments; it must be the last argument. */
-export function kw<K extends object>(kwargs: K): K {
-  return Object.defineProperty({ ...kwargs }, mark, { value: true, enumerable: false })
+export function kw<K extends object>(kwargs: K): Keywords<K> {
+  const marked = Object.defineProperty({ ...kwargs }, mark, { value: true, enumerable: false })
+  return marked as Keywords<K>
 }
 
 const none: Readonly<Record<string, unknown>> = Object.freeze({})

@@ -11,13 +11,20 @@ import type { DeliveryOptions } from '../canvas/signature.ts'
 import type { TaskContext } from '../execution/context.ts'
 import { silentLogger as silent } from '@celeriac/messaging'
 import type { Celeriac, SendOptions } from './app.ts'
-import { AppliedSignature } from './applied-signature.ts'
+import { AppliedSignature, dataOf } from './applied-signature.ts'
 import { splitOptions, type TaskOptions } from './task-options.ts'
 import { splitKw } from './kw.ts'
 import type { AnyFunction, TaskOf } from './typed.ts'
 
 export type { AnyFunction, TaskOf } from './typed.ts'
 export type { TaskOptions } from './task-options.ts'
+
+interface CallOptions extends SendOptions {
+  readonly link?: unknown
+  readonly linkError?: unknown
+}
+
+const listOf = (one: unknown): readonly unknown[] => (Array.isArray(one) ? one : [one])
 
 /** Registers a task and gives its callable front. */
 export function makeTask<Name extends string, F extends AnyFunction>(
@@ -68,9 +75,14 @@ function taskFront(
     const { positional, kwargs } = splitKw(args)
     return new AppliedSignature(app, call(name, { args: positional, kwargs }, immutable))
   }
-  const applyAsync = (args: readonly unknown[] = [], options: SendOptions = {}) => {
+  const applyAsync = (args: readonly unknown[] = [], options: CallOptions = {}) => {
     const { positional, kwargs } = splitKw(args)
-    return app.send(call(name, { args: positional, kwargs }), options)
+    const { link, linkError, ...sending } = options
+    const links = {
+      ...(link !== undefined && { link: listOf(link).map(dataOf) }),
+      ...(linkError !== undefined && { linkError: listOf(linkError).map(dataOf) }),
+    }
+    return app.send(call(name, { args: positional, kwargs, options: links }), sending)
   }
   const methods = {
     app,

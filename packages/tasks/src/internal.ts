@@ -8,6 +8,7 @@ export { describe, describeArgs, describeKwargs } from './kernel/describe.ts'
 export { expandNode, nodeName } from './kernel/names.ts'
 export type { AppLocation } from './kernel/app-location.ts'
 export { findPool, pools } from './pools/index.ts'
+export { backends, makeBackend } from './backends/index.ts'
 export { logWorker } from './worker/logging.ts'
 export { didYouMean, nearest, parkedQueue } from '@celeriac/messaging/internal'
 export {

@@ -36,7 +36,7 @@ export class RedisBackend implements ResultBackend {
   readonly #notices: Notices
   readonly #ttl: number
   #link: Promise<Link> | undefined
-  #closed = false
+  #closing: Promise<void> | undefined
 
   constructor(options: BackendOptions, ambient: Ambient) {
     this.#options = options
@@ -55,8 +55,11 @@ export class RedisBackend implements ResultBackend {
     await this.#guard(async () => void (await this.#connected()))
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     await this.#notices.close()
     const link = await this.#link?.catch(() => undefined)
     // `quit` waits for the answers of what was sent before.
@@ -185,7 +188,7 @@ export class RedisBackend implements ResultBackend {
   }
 
   #connect(): Promise<RedisClient> {
-    if (this.#closed) {
+    if (this.#closing) {
       throw new TasksError('TASKS_STOPPED', 'the result backend is closed')
     }
     return openRedis(

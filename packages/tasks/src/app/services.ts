@@ -112,7 +112,10 @@ export class Services {
       {
         url: backendUrl(this.config),
         expiresSeconds: this.config.resultExpires ?? 0,
-        options: this.config.resultBackendTransportOptions,
+        options: {
+          ...tlsOf(this.config.redisBackendUseSsl),
+          ...this.config.resultBackendTransportOptions,
+        },
       },
       this.ambient,
     ).catch((error: unknown) => {
@@ -135,10 +138,16 @@ function makeConnection(config: Config, ambient: Ambient): Connection {
     heartbeat: config.brokerHeartbeat ?? 0,
     publishTimeout: config.publishTimeout,
     ...failoverOf(config),
-    transportOptions: config.brokerTransportOptions,
+    transportOptions: { ...tlsOf(config.brokerUseSsl), ...config.brokerTransportOptions },
     accept: config.acceptContent,
     ambient,
   })
+}
+
+/** TLS settings, as the transports name them. */
+function tlsOf(setting: unknown): Readonly<Record<string, unknown>> {
+  if (setting === undefined || setting === false) return {}
+  return { tls: setting === true ? {} : setting }
 }
 
 /** Celery's custom strategies give the URLs themselves, ours their places. */

@@ -20,6 +20,7 @@ export function classify(
   attempt: Attempt,
   options: RunOptions,
   random: () => number,
+  backoffByDefault: boolean | number = true,
 ): Thrown {
   if (isSteering(thrown)) {
     if (thrown.kind === 'ignore') return { kind: 'ignore' }
@@ -32,7 +33,7 @@ export function classify(
     autoretryFor.some((m) => matches(thrown, m)) &&
     !dontAutoretryFor.some((m) => matches(thrown, m))
   ) {
-    const countdown = automaticPause(attempt.retries, options, random)
+    const countdown = automaticPause(attempt.retries, options, random, backoffByDefault)
     const next = nextAttempt(attempt, options, { cause: thrown, countdown })
     if (next instanceof Retry) return { kind: 'retry', retry: next }
   }
@@ -54,8 +55,13 @@ export function nextAttempt(attempt: Attempt, options: RunOptions, asked: RetryO
 }
 
 /** Exponential with full jitter: failures that happened together must not come back together. */
-export function automaticPause(retries: number, options: RunOptions, random: () => number): number {
-  const { retryBackoff = true, retryBackoffMax = 600, retryJitter = true } = options
+export function automaticPause(
+  retries: number,
+  options: RunOptions,
+  random: () => number,
+  backoffByDefault: boolean | number = true,
+): number {
+  const { retryBackoff = backoffByDefault, retryBackoffMax = 600, retryJitter = true } = options
   if (retryBackoff === false) return options.defaultRetryDelay ?? 180
   const first = retryBackoff === true ? 1 : retryBackoff
   const longest = Math.min(retryBackoffMax, first * 2 ** retries)

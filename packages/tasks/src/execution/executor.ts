@@ -88,7 +88,13 @@ export class Executor {
     } catch (thrown) {
       if (thrown instanceof Unrecorded) report = this.#unrecorded(running, thrown)
       else {
-        const means = classify(thrown, this.#attempt(meta), runnable.options, ambient.random)
+        const means = classify(
+          thrown,
+          this.#attempt(meta),
+          runnable.options,
+          ambient.random,
+          this.#services.config.taskAutoretryBackoff,
+        )
         report = await this.#finishThrown(running, means)
       }
     }

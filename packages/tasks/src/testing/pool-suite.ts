@@ -73,7 +73,10 @@ export function poolSuite({ describe, it }: Runner, harness: PoolHarness): void 
           [1, 2, 3, 4, 5].map((n) => run(pool, harness.job('double', n))),
         )
 
-        assert.deepEqual(ends.map(summaryOf), [2, 4, 6, 8, 10].map((n) => `SUCCESS ${n}`))
+        assert.deepEqual(
+          ends.map(summaryOf),
+          [2, 4, 6, 8, 10].map((n) => `SUCCESS ${n}`),
+        )
         assert.equal(pool.info().running, 0)
       }),
     )

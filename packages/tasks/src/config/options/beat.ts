@@ -8,7 +8,7 @@ export const beatOptions = {
     text,
     'file',
     'Store of the schedule: file, memory, redis, or another name of the shelf.',
-    { celery: 'celery.beat:PersistentScheduler' },
+    { celery: 'celery.beat:PersistentScheduler', planned: true },
   ),
   beatScheduleFilename: option(
     text,
@@ -27,10 +27,18 @@ export const beatOptions = {
     undefined,
     'Seconds a missed crontab run may be late and still be made up; none always makes up one.',
   ),
-  beatLogfile: option(optional(text), undefined, 'File of the log.'),
-  beatPidfile: option(optional(text), undefined, 'File that holds the process id.'),
-  beatUid: option(optional(either(whole(0), text)), undefined, 'User to run as.'),
-  beatGid: option(optional(either(whole(0), text)), undefined, 'Group to run as.'),
-  beatUmask: option(optional(either(whole(0), text)), undefined, 'File mode mask.'),
+  beatLogfile: option(optional(text), undefined, 'File of the log.', { planned: true }),
+  beatPidfile: option(optional(text), undefined, 'File that holds the process id.', {
+    planned: true,
+  }),
+  beatUid: option(optional(either(whole(0), text)), undefined, 'User to run as.', {
+    planned: true,
+  }),
+  beatGid: option(optional(either(whole(0), text)), undefined, 'Group to run as.', {
+    planned: true,
+  }),
+  beatUmask: option(optional(either(whole(0), text)), undefined, 'File mode mask.', {
+    planned: true,
+  }),
   beatExecutable: option(optional(text), undefined, 'Interpreter to run.', { planned: true }),
 } as const

@@ -52,20 +52,24 @@ export const brokerOptions = {
   ),
   brokerTransportOptions: option(mapping, {}, 'Options of the transport, camelCase or snake_case.'),
   brokerConnectionTimeout: option(seconds, 4, 'Seconds a connection may take to open.'),
-  brokerConnectionRetry: option(flag, true, 'Reconnect when the connection is lost.'),
+  brokerConnectionRetry: option(flag, true, 'Reconnect when the connection is lost.', {
+    planned: true,
+  }),
   brokerConnectionRetryOnStartup: option(
     optional(flag),
     undefined,
     'Keep trying when the first connection fails; none follows `brokerConnectionRetry`.',
+    { planned: true },
   ),
   brokerConnectionMaxRetries: option(
     optional(whole(0)),
     undefined,
     'Attempts before giving up; none or 0 goes on for ever.',
-    { celery: 100 },
+    { celery: 100, planned: true },
   ),
   brokerChannelErrorRetry: option(flag, true, 'Recover from channel errors as from lost links.', {
     celery: false,
+    planned: true,
   }),
   brokerFailoverStrategy: option(
     optional(failover),
@@ -88,17 +92,19 @@ export const brokerOptions = {
     choice('quorum', 'classic'),
     'quorum',
     'Kind of the queues that hold delayed messages on RabbitMQ.',
+    { planned: true },
   ),
   brokerPoolLimit: option(
     optional(whole(0)),
     10,
     'Connections kept for publishing; none has no limit, 0 opens one for each use.',
+    { planned: true },
   ),
   brokerPoolAcquireTimeout: option(
     optional(seconds),
     5,
     'Seconds to wait for a connection of the pool; none waits for ever.',
-    { celery: undefined },
+    { celery: undefined, planned: true },
   ),
   brokerUseSsl: option(either(flag, mapping), false, 'TLS: true, or a mapping of TLS options.'),
   brokerHost: option(optional(text), undefined, 'Legacy part of the URL.', { planned: true }),

@@ -28,7 +28,7 @@ export const generalOptions = {
     'Zone of beat and of local times; none is UTC, or the zone of this machine without `enableUtc`.',
     { oldName: 'CELERY_TIMEZONE' },
   ),
-  enableUtc: option(flag, true, 'Times in messages are UTC.'),
+  enableUtc: option(flag, true, 'Times in messages are UTC.', { planned: true }),
   imports: option(list(text), [], 'Modules a worker imports first, in this order.', {
     oldName: 'CELERY_IMPORTS',
   }),

@@ -22,10 +22,12 @@ export const resultOptions = {
     optional(list(text)),
     undefined,
     'Serializers results may be read with; none is `acceptContent`.',
-    { oldName: 'RESULT_ACCEPT_CONTENT' },
+    { oldName: 'RESULT_ACCEPT_CONTENT', planned: true },
   ),
-  resultSerializer: option(text, 'json', 'Serializer of results.'),
-  resultCompression: option(optional(text), undefined, 'Compression of results.'),
+  resultSerializer: option(text, 'json', 'Serializer of results.', { planned: true }),
+  resultCompression: option(optional(text), undefined, 'Compression of results.', {
+    planned: true,
+  }),
   resultExpires: option(
     optional(seconds),
     86_400,
@@ -41,6 +43,7 @@ export const resultOptions = {
     optional(flag),
     undefined,
     'Results sent as messages survive a restart of the broker.',
+    { planned: true },
   ),
   resultCacheMax: option(number(-1), -1, 'Results a client remembers; -1 none, 0 all.', {
     oldName: 'CELERY_MAX_CACHED_RESULTS',
@@ -53,18 +56,27 @@ export const resultOptions = {
     seconds,
     1,
     'Seconds between looks at a chord where the backend cannot count.',
+    { planned: true },
   ),
-  resultChordJoinTimeout: option(seconds, 3, 'Seconds joining a finished chord may take.'),
+  resultChordJoinTimeout: option(seconds, 3, 'Seconds joining a finished chord may take.', {
+    planned: true,
+  }),
   resultBackendAlwaysRetry: option(flag, true, 'Try again when the backend cannot be reached.', {
     celery: false,
+    planned: true,
   }),
   resultBackendMaxRetries: option(
     number(0, { endless: true }),
     Infinity,
     'Attempts before giving up.',
+    { planned: true },
   ),
-  resultBackendBaseSleepBetweenRetriesMs: option(whole(0), 10, 'First pause, milliseconds.'),
-  resultBackendMaxSleepBetweenRetriesMs: option(whole(0), 10_000, 'Longest pause, milliseconds.'),
+  resultBackendBaseSleepBetweenRetriesMs: option(whole(0), 10, 'First pause, milliseconds.', {
+    planned: true,
+  }),
+  resultBackendMaxSleepBetweenRetriesMs: option(whole(0), 10_000, 'Longest pause, milliseconds.', {
+    planned: true,
+  }),
   resultBackendThreadSafe: option(flag, true, 'Accepted for its name; one backend serves all.', {
     celery: false,
     oldName: 'RESULT_BACKEND_THREAD_SAFE',
@@ -79,12 +91,13 @@ export const resultOptions = {
     optional(seconds),
     10,
     'Seconds the Redis backend waits for an answer.',
-    { celery: 120 },
+    { celery: 120, planned: true },
   ),
   redisSocketConnectTimeout: option(
     optional(seconds),
     undefined,
     'Seconds the Redis backend may take to connect; none is `brokerConnectionTimeout`.',
+    { planned: true },
   ),
   redisRetryOnTimeout: option(flag, true, 'Try once more after a timeout.', {
     celery: false,
@@ -92,6 +105,7 @@ export const resultOptions = {
   }),
   redisSocketKeepalive: option(flag, true, 'TCP keepalive of the Redis backend.', {
     celery: false,
+    planned: true,
   }),
   redisClientName: option(optional(text), undefined, 'Name shown in CLIENT LIST.', {
     planned: true,

@@ -21,11 +21,13 @@ export const taskOptions = {
     optional(flag),
     undefined,
     'The same for failures alone; false parks the message. None follows `taskAcksOnFailureOrTimeout`.',
+    { planned: true },
   ),
   taskAcksOnTimeout: option(
     optional(flag),
     undefined,
     'The same for timeouts alone; false requeues. None follows `taskAcksOnFailureOrTimeout`.',
+    { planned: true },
   ),
   taskRejectOnWorkerLost: option(flag, true, 'Redeliver a task whose process died under it.', {
     celery: false,
@@ -36,15 +38,19 @@ export const taskOptions = {
     'Deliveries after which a message that keeps killing its worker is parked; 0 means no limit.',
     { celery: 0 },
   ),
-  taskAlwaysEager: option(flag, false, 'Run tasks in the caller instead of sending them.'),
+  taskAlwaysEager: option(flag, false, 'Run tasks in the caller instead of sending them.', {
+    planned: true,
+  }),
   taskEagerPropagates: option(flag, false, 'Let eager tasks throw.', {
     oldName: 'CELERY_EAGER_PROPAGATES_EXCEPTIONS',
+    planned: true,
   }),
-  taskStoreEagerResult: option(flag, false, 'Store the results of eager tasks.'),
+  taskStoreEagerResult: option(flag, false, 'Store the results of eager tasks.', { planned: true }),
   taskAnnotations: option(
     optional(annotations),
     undefined,
     'Attributes to change on tasks, by name or `*`.',
+    { planned: true },
   ),
   taskSerializer: option(text, 'json', 'Serializer of task messages.', {
     oldName: 'CELERY_TASK_SERIALIZER',
@@ -54,6 +60,7 @@ export const taskOptions = {
   }),
   taskProtocol: option(choice(2, 1), 2, 'Message protocol; 1 can be read, but not sent yet.', {
     oldName: 'CELERY_TASK_PROTOCOL',
+    planned: true,
   }),
   taskDefaultQueue: option(text, 'celery', 'Queue of tasks that no route claims.'),
   taskDefaultQueueType: option(choice('classic', 'quorum'), 'classic', 'Its kind on RabbitMQ.'),
@@ -82,6 +89,7 @@ export const taskOptions = {
     optional(rate),
     undefined,
     "Limit of tasks without one: tasks a second, or '10/m', '100/h'.",
+    { planned: true },
   ),
   taskQueues: option(
     optional(queues),
@@ -115,6 +123,7 @@ export const taskOptions = {
     flag,
     false,
     'Tasks sent by a task take its priority unless they have one.',
+    { planned: true },
   ),
   taskIgnoreResult: option(flag, false, 'Store no results.'),
   taskStoreErrorsEvenIfIgnored: option(flag, false, 'Store failures of tasks without results.'),
@@ -127,12 +136,13 @@ export const taskOptions = {
   }),
   taskPublishRetry: option(flag, true, 'Try again when publishing fails.', {
     oldName: 'CELERY_TASK_PUBLISH_RETRY',
+    planned: true,
   }),
   taskPublishRetryPolicy: option(
     publishRetryPolicy,
     { maxRetries: 3, intervalStart: 0, intervalStep: 0.2, intervalMax: 1 },
     'Attempts and pauses in seconds; `publishTimeout` ends them in any case.',
-    { oldName: 'CELERY_TASK_PUBLISH_RETRY_POLICY' },
+    { oldName: 'CELERY_TASK_PUBLISH_RETRY_POLICY', planned: true },
   ),
   publishTimeout: option(
     seconds,
@@ -143,11 +153,18 @@ export const taskOptions = {
     flag,
     false,
     "Keep the worker's stack in errors that are read back.",
+    { planned: true },
   ),
   taskSendSentEvent: option(flag, false, 'Clients tell the event exchange what they send.', {
     oldName: 'CELERY_SEND_TASK_SENT_EVENT',
+    planned: true,
   }),
-  taskAllowErrorCbOnChordHeader: option(flag, false, 'Error callbacks of a chord join its header.'),
+  taskAllowErrorCbOnChordHeader: option(
+    flag,
+    false,
+    'Error callbacks of a chord join its header.',
+    { planned: true },
+  ),
   taskAutoretryBackoff: option(
     either(flag, number(0)),
     true,

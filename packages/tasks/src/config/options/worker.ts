@@ -37,9 +37,8 @@ export const workerOptions = {
   ),
   workerPool: option(
     pool,
-    'async',
-    'Where tasks run: async, threads, processes (prefork) or solo.',
-    { celery: 'processes' },
+    'processes',
+    'Where tasks run: processes (prefork), async (many promises in one process) or solo.',
   ),
   workerPrefetchMultiplier: option(
     whole(0),
@@ -53,11 +52,13 @@ export const workerOptions = {
     flag,
     true,
     'After a lost connection, fetch less until what was running has ended.',
+    { planned: true },
   ),
   workerEtaTaskLimit: option(
     optional(whole(1)),
     undefined,
     'Most tasks held for a later time at once.',
+    { planned: true },
   ),
   workerMaxTasksPerChild: option(
     optional(whole(1)),
@@ -74,36 +75,44 @@ export const workerOptions = {
   }),
   workerLostWait: option(seconds, 10, 'Seconds to wait for the result of a child that died.', {
     oldName: 'CELERYD_WORKER_LOST_WAIT',
+    planned: true,
   }),
-  workerPoolRestarts: option(flag, false, 'Allow `pool_restart` by remote control.'),
+  workerPoolRestarts: option(flag, false, 'Allow `pool_restart` by remote control.', {
+    planned: true,
+  }),
   workerPoolPutlocks: option(flag, true, 'Accepted for its name.'),
   workerDirect: option(flag, false, 'Every worker also has a queue of its own.', {
     oldName: 'CELERY_WORKER_DIRECT',
   }),
   workerDisableRateLimits: option(flag, false, 'Ignore the rate limits of tasks.', {
     oldName: 'CELERY_DISABLE_RATE_LIMITS',
+    planned: true,
   }),
   workerDeduplicateSuccessfulTasks: option(
     flag,
     true,
     'A redelivered task that has already succeeded is not run again.',
-    { celery: false },
+    { celery: false, planned: true },
   ),
   workerEnableRemoteControl: option(flag, true, 'Answer remote control.', {
     oldName: 'CELERY_ENABLE_REMOTE_CONTROL',
+    planned: true,
   }),
   workerSendTaskEvents: option(flag, false, 'Send an event for every step of a task.', {
     oldName: 'CELERY_SEND_EVENTS',
+    planned: true,
   }),
   workerStateDb: option(
     optional(text),
     undefined,
     'File that keeps revoked ids and the clock between runs.',
+    { planned: true },
   ),
   workerCancelLongRunningTasksOnConnectionLoss: option(
     flag,
     false,
     'Stop late-acknowledged tasks when the broker is lost.',
+    { planned: true },
   ),
   workerShutdownGrace: option(
     seconds,
@@ -115,15 +124,22 @@ export const workerOptions = {
     seconds,
     0,
     'Seconds running tasks may take to end on a cold shutdown.',
+    { planned: true },
   ),
-  workerEnableSoftShutdownOnIdle: option(flag, false, 'Wait that long even when nothing runs.'),
-  workerDetectQuorumQueues: option(flag, true, 'Look for quorum queues and adapt to them.'),
+  workerEnableSoftShutdownOnIdle: option(flag, false, 'Wait that long even when nothing runs.', {
+    planned: true,
+  }),
+  workerDetectQuorumQueues: option(flag, true, 'Look for quorum queues and adapt to them.', {
+    planned: true,
+  }),
   workerHijackRootLogger: option(flag, true, 'Accepted for its name.'),
   workerRedirectStdouts: option(flag, true, 'What tasks print goes to the log.', {
     oldName: 'CELERY_REDIRECT_STDOUTS',
+    planned: true,
   }),
   workerRedirectStdoutsLevel: option(text, 'WARNING', 'Level of what tasks print.', {
     oldName: 'CELERY_REDIRECT_STDOUTS_LEVEL',
+    planned: true,
   }),
   workerLogFormat: option(
     anyText,
@@ -138,9 +154,15 @@ export const workerOptions = {
   workerLogColor: option(optional(flag), undefined, 'Colours; none when it is a terminal.'),
   workerLogfile: option(optional(text), undefined, 'File of the log.'),
   workerPidfile: option(optional(text), undefined, 'File that holds the process id.'),
-  workerUid: option(optional(either(whole(0), text)), undefined, 'User to run as.'),
-  workerGid: option(optional(either(whole(0), text)), undefined, 'Group to run as.'),
-  workerUmask: option(optional(either(whole(0), text)), undefined, 'File mode mask.'),
+  workerUid: option(optional(either(whole(0), text)), undefined, 'User to run as.', {
+    planned: true,
+  }),
+  workerGid: option(optional(either(whole(0), text)), undefined, 'Group to run as.', {
+    planned: true,
+  }),
+  workerUmask: option(optional(either(whole(0), text)), undefined, 'File mode mask.', {
+    planned: true,
+  }),
   workerExecutable: option(optional(text), undefined, 'Interpreter to run.', { planned: true }),
   workerAutoscaler: option(text, 'celery.worker.autoscale:Autoscaler', 'Class.', { planned: true }),
   workerConsumer: option(text, 'celery.worker.consumer:Consumer', 'Class.', { planned: true }),

@@ -64,7 +64,11 @@ function storeTests({ it }: Runner, harness: BackendHarness): void {
 
       const found = await backend.read([b, unknown, a])
 
-      assert.deepEqual(found, [record(b, 'FAILURE', 1), undefined, record(a, 'SUCCESS', { x: 'é' })])
+      assert.deepEqual(found, [
+        record(b, 'FAILURE', 1),
+        undefined,
+        record(a, 'SUCCESS', { x: 'é' }),
+      ])
     }),
   )
 

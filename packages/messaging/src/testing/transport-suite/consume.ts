@@ -37,7 +37,7 @@ export function consumeTests({ it }: Runner, harness: TransportHarness): void {
     withChannel(harness, async (channel) => {
       const name = harness.unique('prefetch')
       await channel.declareQueue(queue(name))
-      await send(channel, name, ...'abcdefgh')
+      await send(channel, name, ...'abcdefgh'.split(''))
       const inbox = new Inbox()
       await channel.prefetch(3)
       await channel.consume(name, { tag: harness.unique('tag') }, inbox.onDeliveries)

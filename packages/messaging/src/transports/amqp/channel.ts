@@ -1,5 +1,5 @@
 /** The verbs of a broker on an AMQP confirm channel. Refusals of the broker end the channel, as AMQP has it. */
-import type { ConfirmChannel, ConsumeMessage, GetMessage, Replies } from 'amqplib/callback_api'
+import type { ConfirmChannel, GetMessage, Replies } from 'amqplib/callback_api'
 import { MessagingError } from '../../kernel/errors.ts'
 import type { Delivery, Outcome } from '../../message/delivery.ts'
 import type { Binding } from '../../topology/binding.ts'
@@ -14,17 +14,14 @@ import type {
   PublishFailures,
   QueueStatus,
 } from '../../transport/channel.ts'
+import { Consumers } from './consumers.ts'
 import { channelError, missingExchange, replyCodeOf } from './faults.ts'
-import { Inbox, type Consumer } from './inbox.ts'
+import { Inbox } from './inbox.ts'
 import { Publisher } from './publisher.ts'
+import type { Call, Callback } from './requests.ts'
 import type { AmqpSession } from './session.ts'
 import { Settlements } from './settlements.ts'
 import { toTable } from './values.ts'
-
-type Callback<T> = (error: Error | null, result: T) => void
-
-/** AMQP has 16 bits for it. */
-const longestWindow = 65_535
 
 const done = Promise.resolve()
 
@@ -35,12 +32,7 @@ export class AmqpChannel implements Channel {
   readonly #publisher: Publisher
   readonly #settlements: Settlements
   readonly #inbox: Inbox
-  readonly #consumers = new Map<string, Consumer>()
-  #limit = 0
-  /** True while everything that is out goes back: what arrives now is the broker's again already. */
-  #recovering = false
-  /** The window as the broker knows it; it is told with the first consumer. */
-  #window: 'unset' | 'channel' | 'consumer' = 'unset'
+  readonly #consumers: Consumers
   #over = false
   #closing: Promise<void> | undefined
   #lastError: Error | undefined
@@ -51,12 +43,20 @@ export class AmqpChannel implements Channel {
     this.#channel = channel
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#publisher = new Publisher(channel)
-    this.#settlements = new Settlements(channel, () => this.#inbox.handOver())
+    this.#settlements = new Settlements(channel, session.clock, () => this.#inbox.handOver())
     this.#inbox = new Inbox(
       this.settle,
-      () => this.#room(),
+      () => this.#consumers.room,
       (error) => this.#fail(new Error('the receiver of deliveries failed', { cause: error })),
     )
+    this.#consumers = new Consumers({
+      call: this.#call,
+      inbox: this.#inbox,
+      settlements: this.#settlements,
+      hasChannelWindow: (queues) => session.hasChannelWindow(queues),
+      accepts: () => this.isOpen,
+      onCancelled: (reason) => this.#fail(reason),
+    })
     channel.on('error', (error) => (this.#lastError = error))
     channel.on('close', () => this.#onClose())
   }
@@ -174,46 +174,17 @@ export class AmqpChannel implements Channel {
   }
 
   async consume(queue: string, options: ConsumeOptions, onDeliveries: OnDeliveries): Promise<void> {
-    const { tag, noAck = false, exclusive = false } = options
     this.#check()
-    if (this.#consumers.has(tag)) {
-      throw new MessagingError(
-        'MESSAGING_DECLARATION_REFUSED',
-        'channel',
-        `consumer tag '${tag}' is in use on this channel`,
-      )
-    }
-    const consumer: Consumer = { tag, queue, noAck, exclusive, onDeliveries }
-    await this.#setWindow(queue)
-    this.#consumers.set(tag, consumer)
-    try {
-      await this.#subscribe(consumer)
-    } catch (error) {
-      this.#consumers.delete(tag)
-      throw error
-    }
+    await this.#consumers.consume(queue, options, onDeliveries)
   }
 
   async cancel(tag: string): Promise<void> {
-    const consumer = this.#consumers.get(tag)
-    if (!consumer || !this.isOpen) return
-    await this.#unsubscribe(tag)
-    this.#consumers.delete(tag)
-    this.#inbox.handOver()
-    // Held back by the window, and nobody's now.
-    for (const rest of this.#inbox.discard(consumer)) void this.#settlements.settle(rest, 'back')
+    if (this.isOpen) await this.#consumers.cancel(tag)
   }
 
   async prefetch(count: number): Promise<void> {
     this.#check()
-    this.#limit = Math.min(count, longestWindow)
-    if (this.#consumers.size === 0) {
-      // Told with the first consumer, when it is known what its queue allows.
-      this.#window = 'unset'
-      return
-    }
-    await this.#setWindow()
-    this.#inbox.handOver()
+    await this.#consumers.prefetch(count)
   }
 
   readonly settle = (delivery: Delivery, outcome: Outcome): Promise<void> => {
@@ -229,16 +200,8 @@ export class AmqpChannel implements Channel {
   }
 
   async recover(): Promise<void> {
-    this.#settlements.flush()
-    this.#settlements.clear()
-    this.#inbox.discardHeld()
-    this.#recovering = true
-    await this.#call('recovering', (ch, cb: Callback<unknown>) =>
-      ch.recover((error, ok) => {
-        this.#recovering = false
-        cb(error, ok)
-      }),
-    )
+    this.#check()
+    await this.#consumers.recover()
   }
 
   close(): Promise<void> {
@@ -300,14 +263,10 @@ export class AmqpChannel implements Channel {
     if (!this.isOpen) throw channelClosed()
   }
 
-  /** One request and its answer. A refusal has ended the channel; it is named after what was asked for. */
-  async #call<T>(
-    what: string,
-    run: (channel: ConfirmChannel, cb: Callback<T>) => void,
-  ): Promise<T> {
+  readonly #call: Call = async (what, run) => {
     this.#check()
     try {
-      return await new Promise<T>((resolve, reject) => {
+      return await new Promise((resolve, reject) => {
         run(this.#channel, (error, result) => {
           if (error === null) resolve(result)
           else reject(error)
@@ -319,69 +278,10 @@ export class AmqpChannel implements Channel {
       throw (await this.closed) ?? channelClosed()
     }
   }
-
-  #subscribe(consumer: Consumer): Promise<unknown> {
-    const { tag, queue, noAck, exclusive } = consumer
-    const onMessage = (message: ConsumeMessage | null): void => {
-      if (message === null) return this.#fail(cancelled(queue))
-      if (!this.isOpen || (this.#recovering && !noAck)) return
-      if (!noAck) this.#settlements.add(message.fields.deliveryTag)
-      this.#inbox.add(consumer, message)
-    }
-    return this.#call(`consuming queue '${queue}'`, (ch, cb: Callback<unknown>) =>
-      ch.consume(queue, onMessage, { consumerTag: tag, noAck, exclusive }, cb),
-    )
-  }
-
-  #unsubscribe(tag: string): Promise<unknown> {
-    return this.#call(`cancelling consumer '${tag}'`, (ch, cb: Callback<unknown>) =>
-      ch.cancel(tag, cb),
-    )
-  }
-
-  /**
-   * Tells the broker how much may be out. A window for the whole channel is what we want; where the broker
-   * or a queue has none, each consumer gets the whole window and the inbox holds back what is too much.
-   */
-  async #setWindow(added?: string): Promise<void> {
-    const queues = [...this.#consumers.values()].map(({ queue }) => queue)
-    if (added !== undefined) queues.push(added)
-    const wanted = this.#session.hasChannelWindow(queues) ? 'channel' : 'consumer'
-    if (this.#window === wanted && added !== undefined) return
-    const before = this.#window
-    this.#window = wanted
-    if (before === 'channel' && wanted === 'consumer') await this.#qos(0, true)
-    if (this.#limit > 0 || before !== 'unset') await this.#qos(this.#limit, wanted === 'channel')
-    if (wanted === 'channel') return
-    // Known to the consumers that follow only; those that run start anew.
-    for (const consumer of this.#consumers.values()) {
-      await this.#unsubscribe(consumer.tag)
-      await this.#subscribe(consumer)
-    }
-  }
-
-  async #qos(count: number, forChannel: boolean): Promise<void> {
-    await this.#call('setting the prefetch', (ch, cb: Callback<unknown>) =>
-      ch.prefetch(count, forChannel, cb),
-    )
-  }
-
-  #room(): number {
-    if (this.#window !== 'consumer' || this.#limit === 0) return Infinity
-    return this.#limit - (this.#settlements.size - this.#inbox.waiting)
-  }
 }
 
 function channelClosed(): MessagingError {
   return new MessagingError('MESSAGING_CHANNEL_CLOSED', 'channel', 'this channel is closed')
-}
-
-function cancelled(queue: string): MessagingError {
-  return new MessagingError(
-    'MESSAGING_CHANNEL_CLOSED',
-    'channel',
-    `the broker ended the consumer of queue '${queue}': the queue was removed, or its node is gone`,
-  )
 }
 
 function noExchange(exchange: string): MessagingError {

@@ -8,6 +8,7 @@ import { MessagingError } from '../../kernel/errors.ts'
 import type { Publication, PublishFailures } from '../../transport/channel.ts'
 import { encodeError } from './faults.ts'
 import { fromTable, toBuffer, toOptions, toTable } from './values.ts'
+import { send } from './wire.ts'
 
 interface Batch {
   left: number
@@ -67,19 +68,15 @@ export class Publisher {
     const { exchange, routingKey, message, mandatory = false } = publication
     const expected = mandatory ? this.#expect({ publication, batch, index }) : undefined
     try {
-      this.#channel.publish(
-        exchange,
-        routingKey,
-        toBuffer(message.body),
-        toOptions(message, mandatory),
-        (error: Error | null) => {
-          // Only a refusal is an answer; a channel that ends says so through `fail`.
-          if (error !== null && error.message !== 'message nacked') return
-          if (error !== null) this.#refuse(batch, index, nacked(error))
-          if (expected) this.#forget(expected)
-          if (--batch.left === 0) this.#finish(batch)
-        },
-      )
+      const options = toOptions(message, mandatory)
+      const body = toBuffer(message.body)
+      send(this.#channel, exchange, routingKey, body, options, (error) => {
+        // Only a refusal is an answer; a channel that ends says so through `fail`.
+        if (error !== null && error.message !== 'message nacked') return
+        if (error !== null) this.#refuse(batch, index, nacked(error))
+        if (expected) this.#forget(expected)
+        if (--batch.left === 0) this.#finish(batch)
+      })
     } catch (error) {
       if (expected) this.#forget(expected)
       this.#refuse(batch, index, encodeError(error))

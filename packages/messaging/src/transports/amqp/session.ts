@@ -1,13 +1,13 @@
 /** One AMQP link: opens channels, remembers what the broker said about its exchanges, ends. */
 import type { ConfirmChannel, Connection } from 'amqplib/callback_api'
 import type { Ambient } from '../../kernel/ambient.ts'
-import { sleep } from '../../kernel/clock.ts'
+import { sleep, type Clock } from '../../kernel/clock.ts'
 import { MessagingError } from '../../kernel/errors.ts'
 import type { Channel } from '../../transport/channel.ts'
 import type { ConnectOptions, Session } from '../../transport/transport.ts'
 import { AmqpChannel } from './channel.ts'
 import { channelError, linkError, reply, replyCodeOf } from './faults.ts'
-import { socketOf } from './socket.ts'
+import { socketOf } from './wire.ts'
 
 /** Longest wait for the broker's good-bye. */
 const farewellMs = 3000
@@ -56,6 +56,10 @@ export class AmqpSession implements Session {
   /** True while the broker reads nothing from this link: its memory or disk is short. */
   get isBlocked(): boolean {
     return this.#blocked
+  }
+
+  get clock(): Clock {
+    return this.#ambient.clock
   }
 
   async openChannel(): Promise<Channel> {

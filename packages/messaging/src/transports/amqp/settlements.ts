@@ -1,9 +1,10 @@
 /**
- * What is out on a channel and how it is settled: acknowledgements of one turn leave together, as one
- * `multiple` where they are everything up to a message. A packet for each costs the broker more than the
+ * What is out on a channel and how it is settled. Acknowledgements are collected, and leave as one
+ * `multiple` where they are everything up to a message: a frame for each costs the broker more than the
  * message itself.
  */
 import type { ConfirmChannel, Message } from 'amqplib/callback_api'
+import type { Clock } from '../../kernel/clock.ts'
 import { TurnBatch } from '../../kernel/turn-batch.ts'
 
 export type Settling = 'ack' | 'back' | 'drop'
@@ -13,23 +14,42 @@ interface Entry {
   readonly how: Settling
 }
 
+/**
+ * Longest stay of an acknowledgement that the broker does not need yet, because its window has room.
+ * Nobody waits for it: AMQP does not answer acknowledgements.
+ */
+const stayMs = 1
+/** Acknowledgements that are enough for a frame, where the window has no limit. */
+const plenty = 50
+
 export class Settlements {
   readonly #channel: ConfirmChannel
+  readonly #clock: Clock
+  /** Called when there is room for more. */
+  readonly #onSettled: () => void
   /** Tags that are out, oldest first. */
   readonly #out = new Set<number>()
+  /** Those of them that are acknowledged and not sent. */
+  readonly #acked = new Set<number>()
   readonly #batch: TurnBatch<Entry, void>
-  /** Called when there is room for more. */
-  readonly #onSent: () => void
+  #enough = plenty
+  #cancelTimer: (() => void) | undefined
 
-  constructor(channel: ConfirmChannel, onSent: () => void) {
+  constructor(channel: ConfirmChannel, clock: Clock, onSettled: () => void) {
     this.#channel = channel
-    this.#onSent = onSent
-    this.#batch = new TurnBatch((entries) => this.#send(entries))
+    this.#clock = clock
+    this.#onSettled = onSettled
+    this.#batch = new TurnBatch((entries) => this.#settle(entries))
   }
 
-  /** Deliveries that are not settled, those that wait for the end of the turn included. */
+  /** Deliveries that are not settled. */
   get size(): number {
-    return this.#out.size
+    return this.#out.size - this.#acked.size
+  }
+
+  /** The window of the channel: of a quarter of it the broker is told at once. */
+  setWindow(limit: number): void {
+    this.#enough = limit === 0 ? plenty : Math.max(1, Math.min(plenty, Math.floor(limit / 4)))
   }
 
   add(tag: number): void {
@@ -44,45 +64,56 @@ export class Settlements {
     return this.#batch.add({ tag, how }).done
   }
 
+  /** Sends everything that was settled so far. */
   flush(): void {
     this.#batch.flushNow()
+    this.#sendAcks()
   }
 
   /** Everything is the broker's again. */
   clear(): void {
     this.#out.clear()
+    this.#acked.clear()
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
   }
 
-  // eslint-disable-next-line typescript/require-await -- an exception must become a rejection
-  async #send(entries: readonly Entry[]): Promise<void> {
-    const acked = new Set<number>()
+  // oxlint-disable-next-line require-await -- an exception must become a rejection
+  async #settle(entries: readonly Entry[]): Promise<void> {
     for (const { tag, how } of entries) {
       if (!this.#out.has(tag)) continue
-      if (how === 'ack') acked.add(tag)
+      if (how === 'ack') this.#acked.add(tag)
       else {
         this.#out.delete(tag)
         if (how === 'back') this.#channel.nack(at(tag), false, true)
         else this.#channel.reject(at(tag), false)
       }
     }
-    this.#ack(acked)
-    this.#onSent()
+    if (this.#acked.size >= this.#enough) this.#sendAcks()
+    else if (this.#acked.size > 0) {
+      this.#cancelTimer ??= this.#clock.after(stayMs, () => this.#sendAcks(), { background: true })
+    }
+    this.#onSettled()
   }
 
-  #ack(acked: Set<number>): void {
+  #sendAcks(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    if (this.#acked.size === 0) return
     let last = 0
     let run = 0
     for (const tag of this.#out) {
-      if (!acked.has(tag)) break
+      if (!this.#acked.has(tag)) break
       last = tag
       run++
     }
-    // What is out and older than these is nothing, so one frame says it all.
+    // Nothing that is out is older than these, so one frame says it all.
     if (run > 1) this.#channel.ack(at(last), true)
-    for (const tag of acked) {
+    for (const tag of this.#acked) {
       this.#out.delete(tag)
       if (run < 2 || tag > last) this.#channel.ack(at(tag), false)
     }
+    this.#acked.clear()
   }
 }
 

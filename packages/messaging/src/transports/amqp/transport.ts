@@ -6,7 +6,7 @@ import type { Capabilities } from '../../transport/capabilities.ts'
 import type { ConnectOptions, Session, Target, Transport } from '../../transport/transport.ts'
 import { connectError } from './faults.ts'
 import { AmqpSession } from './session.ts'
-import { corkWrites, socketOf } from './socket.ts'
+import { corkWrites, socketOf } from './wire.ts'
 
 export const capabilities: Capabilities = {
   exchangeTypes: ['direct', 'topic', 'fanout', 'headers'],

@@ -48,11 +48,20 @@ function toCompound(value: object, name: string): unknown {
     return { '!': 'timestamp', value: seconds }
   }
   if (value instanceof Uint8Array) return toBuffer(value)
-  // In a list undefined has a place, so it becomes null.
-  if (Array.isArray(value)) return value.map((item, i) => toField(item, `${name}[${i}]`) ?? null)
+  if (Array.isArray(value)) return toList(value, name)
   const table = toTable(value as Table)
   // A key '!' of its own would be read as a type; amqplib also writes what is inherited.
   return Object.hasOwn(table, '!') ? Object.create(table) : table
+}
+
+function toList(list: readonly unknown[], name: string): readonly unknown[] {
+  let changed: unknown[] | undefined
+  for (let i = 0; i < list.length; i++) {
+    // In a list undefined has a place, so it becomes null.
+    const wire = toField(list[i], name) ?? null
+    if (wire !== list[i]) (changed ??= [...list])[i] = wire
+  }
+  return changed ?? list
 }
 
 function unfit(name: string, why: string): MessagingError {

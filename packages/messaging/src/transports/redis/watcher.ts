@@ -3,7 +3,7 @@
  * polling. The server itself remembers which keys a client looked at and sends one notice when anybody
  * changes them (CLIENT TRACKING, Redis 6); BLMOVE would do for one list only, and a queue has four.
  */
-import { Cork, type RedisClient } from '../../clients/redis.ts'
+import type { Cork, RedisClient } from '../../clients/redis.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { sleep } from '../../kernel/clock.ts'
 

@@ -12,6 +12,7 @@ export { backends, makeBackend } from './backends/index.ts'
 export { logWorker } from './worker/logging.ts'
 export { didYouMean, nearest, parkedQueue } from '@celeriac/messaging/internal'
 export {
+  consoleLogger,
   makeLogger,
   maskUrl,
   MessagingError,

@@ -1,0 +1,47 @@
+/** The broker at the start of a long-running command: wait for it, say what happens to the link. */
+import type { Celeriac } from '@celeriac/tasks'
+import type { Logger } from '@celeriac/tasks/internal'
+
+type Services = Awaited<ReturnType<Celeriac['setup']>>
+
+/** Writes what happens to the connection. */
+export function logConnection({ connection }: Services, log: Logger): void {
+  const urls = connection.urls.join(' or ')
+  connection.signals.on('connected', ({ url, server, recovered }) =>
+    log.info(`${recovered ? 'connected again' : 'connected'} to ${url} (${server})`),
+  )
+  connection.signals.on('disconnected', ({ error }) =>
+    log.warn(`the connection to the broker is lost: ${error.message}`),
+  )
+  connection.signals.on('retrying', ({ error, attempt }) =>
+    log.warn(`cannot connect to ${urls}: ${error.message}; trying again (attempt ${attempt})`),
+  )
+}
+
+/**
+ * Resolves when the broker can be reached or `stop` aborts. Tries again as the settings say; rejects when it
+ * may not, or when the broker refuses for good.
+ */
+export async function reachBroker(services: Services, stop: AbortSignal): Promise<void> {
+  const { connection, config } = services
+  const { brokerConnectionRetry, brokerConnectionRetryOnStartup: onStartup } = config
+  if (!(onStartup ?? brokerConnectionRetry)) {
+    await connection.connect()
+    return
+  }
+  const enough = new AbortController()
+  const most = config.brokerConnectionMaxRetries || Infinity
+  let last: Error | undefined
+  const off = connection.signals.on('retrying', ({ error, attempt }) => {
+    last = error
+    if (attempt > most) enough.abort()
+  })
+  try {
+    await (await connection.channel(AbortSignal.any([stop, enough.signal]))).close()
+  } catch (error) {
+    if (stop.aborted) return
+    throw enough.signal.aborted ? (last ?? error) : error
+  } finally {
+    off()
+  }
+}

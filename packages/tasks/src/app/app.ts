@@ -19,7 +19,7 @@ import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
 import { Registry } from './registry.ts'
 import { registerBuiltins } from './builtins.ts'
 import { Services } from './services.ts'
-import { makeTask, type AnyFunction, type TaskOf, type TaskOptions } from './task.ts'
+import { makeTask, type AnyFunction, type Task, type TaskOptions } from './task.ts'
 import { makeRemote, type RemoteTask } from './remote.ts'
 
 export interface AppOptions extends Settings {
@@ -93,16 +93,16 @@ export class Celeriac {
   }
 
   /** Defines a task. The types of its arguments and its result are those of the function. */
-  task<const Name extends string, F extends AnyFunction>(name: Name, run: F): TaskOf<Name, F>
+  task<const Name extends string, F extends AnyFunction>(name: Name, run: F): Task<Name, F>
   task<const Name extends string, F extends AnyFunction>(
     name: Name,
     options: TaskOptions,
     run: F,
-  ): TaskOf<Name, F>
+  ): Task<Name, F>
   task<const Name extends string, F extends AnyFunction>(
     name: Name,
     ...rest: [F] | [TaskOptions, F]
-  ): TaskOf<Name, F> {
+  ): Task<Name, F> {
     const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
     return makeTask(this, name, options, run)
   }

@@ -14,9 +14,9 @@ import type { Celeriac, SendOptions } from './app.ts'
 import { AppliedSignature, dataOf } from './applied-signature.ts'
 import { splitOptions, type TaskOptions } from './task-options.ts'
 import { splitKw } from './kw.ts'
-import type { AnyFunction, TaskOf } from './typed.ts'
+import type { AnyFunction, Task } from './typed.ts'
 
-export type { AnyFunction, TaskOf } from './typed.ts'
+export type { AnyFunction, Task } from './typed.ts'
 export type { TaskOptions } from './task-options.ts'
 
 interface CallOptions extends SendOptions {
@@ -32,7 +32,7 @@ export function makeTask<Name extends string, F extends AnyFunction>(
   name: Name,
   options: TaskOptions,
   run: F,
-): TaskOf<Name, F> {
+): Task<Name, F> {
   if (name.trim() === '') throw new TasksError('TASKS_ARGUMENTS_INVALID', 'a task needs a name')
   if (typeof run !== 'function') {
     throw new TasksError(
@@ -49,7 +49,7 @@ export function makeTask<Name extends string, F extends AnyFunction>(
     run: run as unknown as Runnable['run'],
   }
   app.registry.add(runnable)
-  return taskFront(app, name, delivery, run) as unknown as TaskOf<Name, F>
+  return taskFront(app, name, delivery, run) as unknown as Task<Name, F>
 }
 
 /** The front of a task that lives elsewhere: everything but calling it here. */

@@ -126,8 +126,6 @@ export interface Task<Name extends string, F extends AnyFunction> extends Sendab
   (...args: Parameters<F>): ReturnType<F>
 }
 
-export type TaskOf<Name extends string, F extends AnyFunction> = Task<Name, F>
-
 export type RemoteOf<F extends AnyFunction> = Sendable<
   string,
   PositionalOf<F>,

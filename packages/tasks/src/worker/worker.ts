@@ -40,6 +40,8 @@ export type WorkerState = 'idle' | 'starting' | 'running' | 'stopping' | 'stoppe
 
 /** Pause before a message whose outcome could not be recorded is handed back. */
 const unrecordedPauseMs = 1000
+/** What may still be recorded and parked at the end gets this long. */
+const settleLimitMs = 5000
 /** Most ids whose lost processes are counted here. */
 const countedIds = 10_000
 
@@ -193,13 +195,15 @@ export class Worker {
     await this.#starting?.catch(() => undefined)
     await this.#consumer?.cancel()
     for (const delivery of this.#holds.drain()) this.#quietly(delivery.settle('restore'))
+    const over = new AbortController()
     const grace =
       graceSeconds > 0
-        ? sleep(clock, graceSeconds * 1000, this.#stopSignal.signal)
+        ? sleep(clock, graceSeconds * 1000, AbortSignal.any([this.#stopSignal.signal, over.signal]))
         : aborted(this.#stopSignal.signal)
     await Promise.race([this.#whenIdle(), grace])
     if (this.#running.size > 0) await pool.terminate()
-    await Promise.race([this.#whenIdle(), sleep(clock, 5000)])
+    await Promise.race([this.#whenIdle(), sleep(clock, settleLimitMs, over.signal)])
+    over.abort()
     await this.#consumer?.stop()
     await pool.stop()
     this.#state = 'stopped'

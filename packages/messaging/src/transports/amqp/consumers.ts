@@ -27,6 +27,7 @@ export class Consumers {
   #limit = 0
   /** The window as the broker knows it; it is told with the first consumer. */
   #window: 'unset' | 'channel' | 'consumer' = 'unset'
+  #subscriptions = 0
   /** True while everything that is out goes back: what arrives now is the broker's again already. */
   #recovering = false
 
@@ -50,7 +51,7 @@ export class Consumers {
         `consumer tag '${tag}' is in use on this channel`,
       )
     }
-    const consumer: Consumer = { tag, queue, noAck, exclusive, onDeliveries }
+    const consumer: Consumer = { tag, wireTag: tag, queue, noAck, exclusive, onDeliveries }
     await this.#setWindow(queue)
     this.#consumers.set(tag, consumer)
     try {
@@ -64,7 +65,7 @@ export class Consumers {
   async cancel(tag: string): Promise<void> {
     const consumer = this.#consumers.get(tag)
     if (!consumer) return
-    await this.#unsubscribe(tag)
+    await this.#unsubscribe(consumer)
     this.#consumers.delete(tag)
     const { inbox, settlements } = this.#options
     inbox.handOver()
@@ -100,7 +101,7 @@ export class Consumers {
   }
 
   #subscribe(consumer: Consumer): Promise<unknown> {
-    const { tag: consumerTag, queue, noAck, exclusive } = consumer
+    const { wireTag: consumerTag, queue, noAck, exclusive } = consumer
     const { call, settlements, inbox, accepts, onCancelled } = this.#options
     const onMessage = (message: ConsumeMessage | null): void => {
       if (message === null) return onCancelled(cancelled(queue))
@@ -113,9 +114,9 @@ export class Consumers {
     )
   }
 
-  #unsubscribe(tag: string): Promise<unknown> {
-    return this.#options.call(`cancelling consumer '${tag}'`, (ch, cb: Callback<unknown>) =>
-      ch.cancel(tag, cb),
+  #unsubscribe({ wireTag }: Consumer): Promise<unknown> {
+    return this.#options.call(`cancelling consumer '${wireTag}'`, (ch, cb: Callback<unknown>) =>
+      ch.cancel(wireTag, cb),
     )
   }
 
@@ -135,7 +136,9 @@ export class Consumers {
     if (wanted === 'channel') return
     // Known to the consumers that follow only; those that run start anew.
     for (const consumer of this.#consumers.values()) {
-      await this.#unsubscribe(consumer.tag)
+      await this.#unsubscribe(consumer)
+      // A new tag: RabbitMQ 3.10 fails on one that comes back while messages of a quorum queue are out.
+      consumer.wireTag = `${consumer.tag}~${++this.#subscriptions}`
       await this.#subscribe(consumer)
     }
   }

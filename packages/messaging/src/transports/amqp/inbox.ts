@@ -10,6 +10,8 @@ import { toMessage } from './values.ts'
 
 export interface Consumer {
   readonly tag: string
+  /** The tag the broker knows, which changes with each subscription. Written by Consumers. */
+  wireTag: string
   readonly queue: string
   readonly noAck: boolean
   readonly exclusive: boolean

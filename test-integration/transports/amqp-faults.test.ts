@@ -1,0 +1,313 @@
+// What goes wrong between us and RabbitMQ, and how it is told: typed errors, deadlines, no hanging promise.
+import { Connection, message, MessagingError, queue, type Publication } from '@celeriac/messaging'
+import { FaultProxy, Inbox } from '@celeriac/messaging/testing'
+import { afterEach, expect, it } from '@jest/globals'
+import { describeWith, startPrivateRabbit, uniqueName, urlOf } from '../services/brokers.ts'
+
+const cleanups: (() => Promise<void>)[] = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+function connect(url: string, options: ConstructorParameters<typeof Connection>[1] = {}) {
+  const connection = new Connection(url, options)
+  cleanups.push(() => connection.close())
+  return connection
+}
+
+async function startProxy(url = urlOf('rabbitmq')): Promise<FaultProxy> {
+  const proxy = await FaultProxy.to(url)
+  cleanups.push(() => proxy.close())
+  return proxy
+}
+
+function changed(change: (url: URL) => void): string {
+  const url = new URL(urlOf('rabbitmq'))
+  change(url)
+  return url.href
+}
+
+async function failure(work: Promise<unknown>): Promise<MessagingError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  if (MessagingError.is(error)) return error
+  throw new Error(`expected a MessagingError, got ${String(error)}`)
+}
+
+const to = (routingKey: string, text: string): Publication => ({
+  exchange: '',
+  routingKey,
+  message: message(text),
+})
+
+describeWith('rabbitmq', 'connecting over AMQP', () => {
+  it('refuses a wrong password for good', async () => {
+    const url = changed((u) => (u.password = 'wrong-one'))
+
+    const error = await failure(connect(url).connect())
+
+    expect([error.code, error.fault]).toEqual(['MESSAGING_AUTHENTICATION_FAILED', 'fatal'])
+    expect(error.message).not.toContain('wrong-one')
+  })
+
+  it('refuses an unknown virtual host for good', async () => {
+    const error = await failure(connect(changed((u) => (u.pathname = '/%2Fno%25such'))).connect())
+
+    expect([error.code, error.fault]).toEqual(['MESSAGING_CONNECT_FAILED', 'fatal'])
+    expect(error.message).toContain('virtual host')
+  })
+
+  it('reports a broker that is away as worth another try', async () => {
+    const proxy = await FaultProxy.to(urlOf('rabbitmq'))
+    const url = proxy.through(urlOf('rabbitmq'))
+    await proxy.close()
+
+    const error = await failure(connect(url).connect())
+
+    expect([error.code, error.fault]).toEqual(['MESSAGING_CONNECT_FAILED', 'connection'])
+    expect(error.message).toContain('ECONNREFUSED')
+  })
+
+  it('gives up a broker that says nothing by the deadline', async () => {
+    const proxy = await startProxy()
+    proxy.setMode('blackhole')
+    const started = performance.now()
+
+    const connection = connect(proxy.through(urlOf('rabbitmq')), { connectTimeout: 0.3 })
+    const error = await failure(connection.connect())
+
+    expect([error.code, error.fault]).toEqual(['MESSAGING_CONNECT_FAILED', 'connection'])
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
+
+  it('speaks as pyamqp too', async () => {
+    const connection = connect(urlOf('rabbitmq').replace(/^amqp:/, 'pyamqp:'))
+
+    await connection.connect()
+
+    expect(connection.state).toBe('connected')
+  })
+
+  it('does not speak TLS with a server that has none', async () => {
+    const error = await failure(
+      connect(
+        urlOf('rabbitmq').replace(/^amqp:/, 'amqps:'),
+        { connectTimeout: 3 },
+      ).connect(),
+    )
+
+    expect(error.code).toBe('MESSAGING_CONNECT_FAILED')
+  })
+})
+
+describeWith('rabbitmq', 'refusals over AMQP', () => {
+  it('reports a declaration that differs, and ends the channel with it', async () => {
+    const connection = connect(urlOf('rabbitmq'))
+    const channel = await connection.channel()
+    const name = uniqueName('differs')
+    await channel.declareQueue(queue(name, { durable: false, autoDelete: true }))
+
+    const error = await failure(channel.declareQueue(queue(name)))
+
+    expect([error.code, error.fault]).toEqual(['MESSAGING_DECLARATION_REFUSED', 'channel'])
+    expect(channel.isOpen).toBe(false)
+    expect((await channel.closed)?.fault).toBe('channel')
+    expect((await failure(channel.purge(name))).code).toBe('MESSAGING_CHANNEL_CLOSED')
+  })
+
+  it('names a queue that is not there', async () => {
+    const connection = connect(urlOf('rabbitmq'))
+    for (const verb of ['purge', 'get'] as const) {
+      const channel = await connection.channel()
+      const error = await failure(channel[verb](uniqueName('none')))
+      expect([error.code, error.fault]).toEqual(['MESSAGING_QUEUE_NOT_FOUND', 'channel'])
+    }
+    const channel = await connection.channel()
+    const error = await failure(channel.consume(uniqueName('none'), { tag: 't' }, () => undefined))
+    expect(error.code).toBe('MESSAGING_QUEUE_NOT_FOUND')
+  })
+
+  it('refuses a passive declaration of an unknown exchange', async () => {
+    const channel = await connect(urlOf('rabbitmq')).channel()
+    const unknown = {
+      name: uniqueName('none'),
+      type: 'direct',
+      durable: true,
+      autoDelete: false,
+      arguments: {},
+    } as const
+
+    const error = await failure(channel.declareExchange(unknown, { passive: true }))
+
+    expect(error.code).toBe('MESSAGING_DECLARATION_REFUSED')
+  })
+
+  it('refuses a consumer tag that is in use', async () => {
+    const channel = await connect(urlOf('rabbitmq')).channel()
+    const name = uniqueName('tag')
+    await channel.declareQueue(queue(name, { autoDelete: true }))
+    await channel.consume(name, { tag: 't' }, () => undefined)
+
+    const error = await failure(channel.consume(name, { tag: 't' }, () => undefined))
+
+    expect(error.code).toBe('MESSAGING_DECLARATION_REFUSED')
+    expect(channel.isOpen).toBe(true)
+  })
+
+  it('settles what waits for a confirm when the channel ends', async () => {
+    const connection = connect(urlOf('rabbitmq'))
+    const channel = await connection.channel()
+    const name = uniqueName('ends')
+    await channel.declareQueue(queue(name, { expiresMs: 60_000 }))
+
+    const refused = channel.purge(uniqueName('none'))
+    const sent = channel.publish([to(name, 'x')])
+
+    expect((await failure(refused)).code).toBe('MESSAGING_QUEUE_NOT_FOUND')
+    await sent.catch((error: unknown) => expect(MessagingError.is(error)).toBe(true))
+  })
+
+  it('starts a consumer anew when its queue was removed', async () => {
+    const connection = connect(urlOf('rabbitmq'))
+    const name = uniqueName('removed')
+    const inbox = new Inbox()
+    const consumer = connection.consumer({
+      queues: [queue(name, { expiresMs: 60_000 })],
+      onDeliveries: inbox.onDeliveries,
+    })
+    await consumer.start()
+    const interrupted = consumer.signals.once('interrupted', AbortSignal.timeout(5000))
+    const again = consumer.signals.once('ready', AbortSignal.timeout(5000))
+
+    await (await connect(urlOf('rabbitmq')).channel()).removeQueue(name)
+
+    expect((await interrupted).error.fault).toBe('channel')
+    expect((await again).recovered).toBe(true)
+    await connection.producer().publish('x', { routingKey: name })
+    await inbox.atLeast(1)
+    await inbox.deliveries[0]!.ack()
+  })
+
+  it('ends the channel, not the process, when a receiver throws', async () => {
+    const connection = connect(urlOf('rabbitmq'))
+    const channel = await connection.channel()
+    const name = uniqueName('throws')
+    await channel.declareQueue(queue(name, { expiresMs: 60_000 }))
+    await channel.publish([to(name, 'x')])
+
+    await channel.consume(name, { tag: 't' }, () => {
+      throw new Error('from the receiver')
+    })
+
+    expect((await channel.closed)?.fault).toBe('channel')
+    const other = await connection.channel()
+    for (let i = 0; i < 50 && !(await other.get(name)); i++)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await other.removeQueue(name)).toBe(0)
+  })
+})
+
+describeWith('rabbitmq', 'broken links over AMQP', () => {
+  it('notices a link on which nothing moves, and comes back', async () => {
+    const proxy = await startProxy()
+    const connection = connect(proxy.through(urlOf('rabbitmq')), { heartbeat: 1 })
+    await connection.connect()
+    const lost = connection.signals.once('disconnected', AbortSignal.timeout(8000))
+
+    proxy.setMode('blackhole')
+    const waiting = connection.channel()
+    waiting.catch(() => undefined)
+
+    expect((await lost).error.code).toBe('MESSAGING_CONNECTION_LOST')
+    proxy.setMode('pass')
+    const channel = await connection.channel()
+    expect(channel.isOpen).toBe(true)
+  })
+
+  it('settles everything wherever the link is cut', async () => {
+    const proxy = await startProxy()
+    const name = uniqueName('cut')
+    const keeper = await connect(urlOf('rabbitmq')).channel()
+    await keeper.declareQueue(queue(name))
+    let confirmed = 0
+    let failed = 0
+    const cuts = Array.from({ length: 60 }, (_, i) => 1 + i * 25)
+    for (const direction of ['to-client', 'to-server'] as const) {
+      for (const cut of cuts) {
+        proxy.setMode({ cut, direction })
+        const connection = new Connection(proxy.through(urlOf('rabbitmq')), { connectTimeout: 2 })
+        try {
+          await connection.connect()
+          const channel = await connection.channel()
+          await channel.declareQueue(queue(name))
+          await channel.consume(name, { tag: 't' }, (deliveries) => {
+            for (const delivery of deliveries) void delivery.requeue().catch(() => undefined)
+          })
+          if (!(await channel.publish([to(name, `${direction}-${cut}`)]))) confirmed++
+        } catch (error) {
+          if (!MessagingError.is(error)) throw error
+          failed++
+        } finally {
+          await connection.close()
+        }
+      }
+    }
+
+    expect(confirmed + failed).toBe(cuts.length * 2)
+    expect(failed).toBeGreaterThan(0)
+    for (let i = 0; i < 100; i++) {
+      if ((await keeper.declareQueue(queue(name))).messages >= confirmed) break
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(await keeper.removeQueue(name)).toBeGreaterThanOrEqual(confirmed)
+  })
+
+  it('comes back after the broker was killed, with every confirmed message', async () => {
+    const rabbit = await startPrivateRabbit()
+    cleanups.push(() => rabbit.dispose())
+    const connection = connect(rabbit.url, { publishTimeout: 30 })
+    const name = uniqueName('killed')
+    const inbox = new Inbox()
+    const consumer = connection.consumer({ queues: [name], onDeliveries: inbox.onDeliveries })
+    const producer = connection.producer()
+    await (await connection.channel()).declareQueue(queue(name))
+    for (let i = 0; i < 20; i++) await producer.publish(i, { routingKey: name })
+    await consumer.start()
+    await inbox.atLeast(20)
+
+    await rabbit.kill9()
+    const late = producer.publish(20, { routingKey: name })
+    await rabbit.start()
+    await late
+    await inbox.atLeast(41, 30_000)
+
+    expect(new Set(inbox.deliveries.slice(20).map(({ value }) => value)).size).toBe(21)
+    await Promise.all(inbox.deliveries.map((delivery) => delivery.ack()))
+  })
+
+  it('waits while the broker takes nothing, and not longer than the deadline', async () => {
+    const rabbit = await startPrivateRabbit()
+    cleanups.push(() => rabbit.dispose())
+    const connection = connect(rabbit.url, { publishTimeout: 0.5, heartbeat: 5 })
+    const name = uniqueName('blocked')
+    await (await connection.channel()).declareQueue(queue(name))
+    const producer = connection.producer()
+    await producer.publish(1, { routingKey: name })
+
+    await rabbit.ctl('set_vm_memory_high_watermark', '0.000001')
+    const error = await failure(producer.publish(2, { routingKey: name }))
+    expect(error.code).toBe('MESSAGING_PUBLISH_TIMEOUT')
+    const patient = producer.publish(3, { routingKey: name, timeout: 20 })
+    await rabbit.ctl('set_vm_memory_high_watermark', '0.6')
+    await patient
+
+    await rabbit.ctl('set_vm_memory_high_watermark', '0.000001')
+    await failure(producer.publish(4, { routingKey: name }))
+    const started = performance.now()
+    await connection.close()
+    expect(performance.now() - started).toBeLessThan(5000)
+  })
+})

@@ -60,7 +60,7 @@ async function findModule(name: string, directory: string): Promise<string | und
 }
 
 async function appIn(module: string, exportName: string | undefined): Promise<FoundApp> {
-  const exports = (await import(module)) as Record<string, unknown>
+  const exports = exportsOf((await import(module)) as Record<string, unknown>)
   const names = exportName === undefined ? ['app', 'celery', 'default'] : [exportName]
   for (const name of names) {
     const value = exports[name]
@@ -77,6 +77,13 @@ async function appIn(module: string, exportName: string | undefined): Promise<Fo
     'TASKS_APP_NOT_FOUND',
     `${module} exports ${what}${others}. An app is made by new Celeriac('name')`,
   )
+}
+
+/** A CommonJS module's exports arrive as the default of what is imported. */
+function exportsOf(namespace: Record<string, unknown>): Record<string, unknown> {
+  const inner = namespace['default']
+  if (typeof inner !== 'object' || inner === null || Celeriac.is(inner)) return namespace
+  return { ...(inner as Record<string, unknown>), ...namespace }
 }
 
 /** An app in a child process. */

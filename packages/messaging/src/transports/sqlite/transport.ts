@@ -1,7 +1,14 @@
-/** The embedded broker: one SQLite file shared by several processes of one machine. */
+/**
+ * The embedded broker: one SQLite file shared by the processes of one machine. `sqlite:///absolute/path`,
+ * `sqlite://relative/path.db`, or `sqlite://` for `.celeriac/broker.db` under the current folder.
+ */
+import { resolve } from 'node:path'
+import { MessagingError } from '../../kernel/errors.ts'
 import type { Capabilities } from '../../transport/capabilities.ts'
-import { notSupported } from '../../transport/capabilities.ts'
-import type { Transport } from '../../transport/transport.ts'
+import type { Target } from '../../transport/transport.ts'
+import { virtualTransport } from '../../virtual/transport.ts'
+import { SqliteBroker } from './broker.ts'
+import { SqliteStore } from './store.ts'
 
 export const capabilities: Capabilities = {
   exchangeTypes: ['direct', 'topic', 'fanout', 'headers'],
@@ -16,8 +23,35 @@ export const capabilities: Capabilities = {
   exclusiveQueues: false,
 }
 
-export const sqlite: Transport = {
+const defaultPath = '.celeriac/broker.db'
+
+/** The file a URL means. */
+export function databasePath({ host, path }: Pick<Target, 'host' | 'path'>): string {
+  if (host !== '') return resolve(decodeURIComponent(host), path)
+  if (path === '') return resolve(defaultPath)
+  // A drive letter is absolute by itself.
+  return /^[a-z]:[\\/]/i.test(path) ? resolve(path) : resolve('/', path)
+}
+
+/** Transport option: `synchronous`, `NORMAL` (default) or `FULL`. */
+export const sqlite = virtualTransport({
   name: 'sqlite',
   capabilities,
-  connect: () => Promise.reject(notSupported('sqlite', 'connect yet')),
-}
+  async open({ target }, context) {
+    const { synchronous = 'NORMAL' } = target.options
+    if (synchronous !== 'NORMAL' && synchronous !== 'FULL') {
+      throw new MessagingError(
+        'MESSAGING_OPTION_INVALID',
+        'fatal',
+        `the SQLite transport option synchronous must be NORMAL or FULL, found ${JSON.stringify(synchronous)}`,
+      )
+    }
+    const broker = await SqliteBroker.acquire(databasePath(target), synchronous)
+    try {
+      return await SqliteStore.open(broker, context)
+    } catch (error) {
+      broker.release()
+      throw error
+    }
+  },
+})

@@ -1,12 +1,6 @@
 /** Results on Redis as Celery lays them out: Python clients and workers read and write the same keys. */
 import type { Ambient } from '@celeriac/messaging'
-import {
-  Cork,
-  openRedis,
-  parseUrl,
-  redisError,
-  type RedisClient,
-} from '@celeriac/messaging/internal'
+import { loadRedisClients, parseUrl, type RedisClient } from '@celeriac/messaging/internal'
 import type {
   BackendOptions,
   CountdownPart,
@@ -23,7 +17,7 @@ const chunkSize = 500
 
 interface Link {
   readonly client: RedisClient
-  readonly cork: Cork
+  readonly cork: { hold(): void }
   readonly call: CallScript
 }
 
@@ -172,26 +166,32 @@ export class RedisBackend implements ResultBackend {
 
   #failed(error: unknown): TasksError {
     if (TasksError.is(error)) return error
-    const typed = redisError(error, 'the result backend on Redis')
-    return new TasksError('TASKS_BACKEND_FAILED', typed.message, { cause: error })
+    const why = error instanceof Error ? error.message : String(error)
+    return new TasksError('TASKS_BACKEND_FAILED', `the result backend on Redis: ${why}`, {
+      cause: error,
+    })
   }
 
   #connected(): Promise<Link> {
-    this.#link ??= this.#connect().then(
-      (client) => ({ client, cork: new Cork(client), call: defineScripts(client) }),
-      (error: unknown) => {
-        this.#link = undefined
-        throw error
-      },
-    )
+    this.#link ??= this.#openLink().catch((error: unknown) => {
+      this.#link = undefined
+      throw error
+    })
     return this.#link
   }
 
-  #connect(): Promise<RedisClient> {
+  async #openLink(): Promise<Link> {
+    const { Cork } = await loadRedisClients()
+    const client = await this.#connect()
+    return { client, cork: new Cork(client), call: defineScripts(client) }
+  }
+
+  async #connect(): Promise<RedisClient> {
+    const { openRedis } = await loadRedisClients()
     if (this.#closing) {
       throw new TasksError('TASKS_STOPPED', 'the result backend is closed')
     }
-    return openRedis(
+    return await openRedis(
       {
         target: parseUrl(
           this.#options.url,

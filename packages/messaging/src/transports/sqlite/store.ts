@@ -1,0 +1,333 @@
+/**
+ * The store contract on a database file. A claimed message keeps its row and its place and only gets an
+ * owner, so that giving back restores the old order, and a killed process loses nothing at any instant.
+ */
+import { sqliteError } from '../../clients/sqlite.ts'
+import { messageOf, MessagingError } from '../../kernel/errors.ts'
+import type { Binding } from '../../topology/binding.ts'
+import type { Arguments, Exchange, ExchangeType } from '../../topology/exchange.ts'
+import type { Queue } from '../../topology/queue.ts'
+import { markRedelivered } from '../../virtual/envelope.ts'
+import type {
+  MessageStore,
+  Push,
+  Settlement,
+  StoreContext,
+  Taken,
+  TickResult,
+} from '../../virtual/store.ts'
+import type { SqliteBroker } from './broker.ts'
+import { claim } from './claim.ts'
+import { isGone, ownIdentity, type Identity } from './identity.ts'
+
+const leaseMs = 15_000
+/** Shortest life of an unused queue that is to go by itself: its user says twice in that time that it lives. */
+const shortestTtlMs = 15_000
+
+export class SqliteStore implements MessageStore {
+  readonly server: string
+  readonly tickMs = leaseMs / 3
+  readonly closed: Promise<MessagingError | undefined>
+  readonly #broker: SqliteBroker
+  readonly #context: StoreContext
+  readonly #identity: Identity
+  readonly #session: number
+  /** Queues of this session that go by themselves when nobody says that they are used. */
+  readonly #temporary = new Set<string>()
+  #closing: Promise<void> | undefined
+  #resolveClosed!: (reason: MessagingError | undefined) => void
+
+  static async open(broker: SqliteBroker, context: StoreContext): Promise<SqliteStore> {
+    const identity = ownIdentity()
+    const { host, pid, started } = identity
+    const session = await broker.write(() => {
+      const leaseEnd = Math.round(context.ambient.clock.now()) + leaseMs
+      return Number(broker.sql.join.get(context.session, leaseEnd, host, pid, started)!['id'])
+    })
+    return new SqliteStore(broker, context, identity, session)
+  }
+
+  private constructor(
+    broker: SqliteBroker,
+    context: StoreContext,
+    identity: Identity,
+    session: number,
+  ) {
+    this.server = `SQLite ${broker.version}`
+    this.#broker = broker
+    this.#context = context
+    this.#identity = identity
+    this.#session = session
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
+  }
+
+  async declareQueue(queue: Queue): Promise<void> {
+    const ttl = ttlOf(queue)
+    const found = await this.#read(() => this.#broker.sql.findQueue.get(queue.name))
+    if (ttl === null && found?.['ttl'] === null) return
+    if (ttl !== null) this.#temporary.add(queue.name)
+    await this.#write(() => void this.#broker.sql.declareQueue.run(queue.name, ttl, this.#now))
+  }
+
+  async hasQueue(name: string): Promise<boolean> {
+    return await this.#read(
+      () => this.#broker.sql.findQueue.get(name) !== undefined || this.#broker.hasAny([name]),
+    )
+  }
+
+  async removeQueue(name: string): Promise<number> {
+    this.#temporary.delete(name)
+    return await this.#write(() => this.#remove(name))
+  }
+
+  async count(queue: string): Promise<number> {
+    return await this.#read(() => Number(this.#broker.sql.count.get(queue)!['count']))
+  }
+
+  async purge(queue: string): Promise<number> {
+    return await this.#write(() => Number(this.#broker.sql.purge.run(queue).changes))
+  }
+
+  async declareExchange(exchange: Exchange): Promise<void> {
+    const { name, type, durable, autoDelete } = exchange
+    const args = textOf(exchange.arguments)
+    const found = await this.#read(() => this.#broker.sql.findExchange.get(name))
+    if (found?.['type'] === type && found['arguments'] === args) return
+    await this.#write(
+      () =>
+        void this.#broker.sql.declareExchange.run(
+          name,
+          type,
+          Number(durable),
+          Number(autoDelete),
+          args,
+        ),
+    )
+  }
+
+  async findExchange(name: string): Promise<Exchange | undefined> {
+    const found = await this.#read(() => this.#broker.sql.findExchange.get(name))
+    if (!found) return undefined
+    return {
+      name,
+      type: found['type'] as ExchangeType,
+      durable: found['durable'] === 1,
+      autoDelete: found['auto_delete'] === 1,
+      arguments: JSON.parse(found['arguments'] as string) as Arguments,
+    }
+  }
+
+  async removeExchange(name: string): Promise<void> {
+    await this.#write(() => {
+      this.#broker.sql.removeExchange.run(name)
+      this.#broker.sql.removeBindingsTo.run(name)
+    })
+  }
+
+  async bind({ exchange, queue, routingKey, arguments: args }: Binding): Promise<void> {
+    await this.#write(
+      () => void this.#broker.sql.bind.run(exchange, queue, routingKey, textOf(args)),
+    )
+  }
+
+  async unbind({ exchange, queue, routingKey, arguments: args }: Binding): Promise<void> {
+    await this.#write(
+      () => void this.#broker.sql.unbind.run(exchange, queue, routingKey, textOf(args)),
+    )
+  }
+
+  async readBindings(exchange: string): Promise<readonly Binding[]> {
+    const rows = await this.#read(() => this.#broker.sql.bindings.all(exchange))
+    return rows.map((row) => ({
+      exchange,
+      queue: row['queue'] as string,
+      routingKey: row['routing_key'] as string,
+      arguments: JSON.parse(row['arguments'] as string) as Arguments,
+    }))
+  }
+
+  async push(batch: readonly Push[]): Promise<void> {
+    await this.#write(() => {
+      const { push } = this.#broker.sql
+      for (const { queue, text, priority = 0 } of batch) {
+        push.run(queue, Math.min(Math.max(Math.trunc(priority), 0), 255), text)
+        this.#broker.touch(queue)
+      }
+    })
+  }
+
+  async take(queues: readonly string[], max: number): Promise<Taken[]> {
+    // Reading needs no lock: nobody is kept from writing by those who look in vain.
+    if (!(await this.#read(() => this.#broker.hasAny(queues)))) return []
+    return await this.#write(() => {
+      this.#checkLease()
+      return claim(this.#broker.sql, this.#session, queues, max)
+    })
+  }
+
+  async wait(queues: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#broker.wait(queues, signal)
+  }
+
+  async settle(batch: readonly Settlement[]): Promise<void> {
+    await this.#write(() => {
+      this.#checkLease()
+      const removed: number[] = []
+      for (const { taken, outcome } of batch) {
+        if (outcome === 'remove') removed.push(Number(taken.receipt))
+        else this.#giveBack(taken, outcome)
+      }
+      if (removed.length > 0) this.#broker.sql.remove.run(this.#session, JSON.stringify(removed))
+    })
+  }
+
+  async tick(): Promise<TickResult> {
+    if (!this.#broker.isInPlace) {
+      throw new MessagingError(
+        'MESSAGING_STORE_FAILED',
+        'connection',
+        `${this.#broker.path} was moved away or replaced while it was in use`,
+      )
+    }
+    return await this.#write(() => {
+      const { sql } = this.#broker
+      const leaseEnd = this.#now + leaseMs
+      if (Number(sql.renew.run(leaseEnd, this.#session).changes) === 0) throw leaseLost()
+      const restored = this.#sweep()
+      if (this.#temporary.size > 0)
+        sql.useQueues.run(this.#now, JSON.stringify([...this.#temporary]))
+      for (const { name } of sql.unusedQueues.all(this.#now)) this.#remove(name as string)
+      const next = sql.nextDue.get()?.['due']
+      return {
+        restored,
+        nextDueMs: typeof next === 'number' ? Math.max(0, next - this.#now) : undefined,
+      }
+    })
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    const { sql } = this.#broker
+    try {
+      await this.#broker.write(() => {
+        for (const row of sql.heldBy.all(this.#session)) {
+          sql.restore.run(markRedelivered(row['text'] as string, false), row['id']!, this.#session)
+          this.#broker.touch(row['queue'] as string)
+        }
+        sql.leave.run(this.#session)
+      })
+    } catch (error) {
+      // Then it ends with its lease, and others give back what it held.
+      this.#context.ambient.log.warn('a session could not take its leave', {
+        path: this.#broker.path,
+        reason: messageOf(error),
+      })
+    } finally {
+      this.#broker.release()
+      this.#resolveClosed(undefined)
+    }
+  }
+
+  get #now(): number {
+    return Math.round(this.#context.ambient.clock.now())
+  }
+
+  async #read<T>(run: () => T): Promise<T> {
+    return await this.#guard(() => this.#broker.read(run))
+  }
+
+  async #write<T>(run: () => T): Promise<T> {
+    return await this.#guard(() => this.#broker.write(run))
+  }
+
+  /** A damaged file ends the session, as a broken link does. */
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) {
+      throw new MessagingError(
+        'MESSAGING_CONNECTION_CLOSED',
+        'connection',
+        'this session is closed',
+      )
+    }
+    try {
+      return await work()
+    } catch (thrown) {
+      const error = sqliteError(thrown, `using ${this.#broker.path}`)
+      if (error.fault === 'fatal') this.#resolveClosed(error)
+      throw error
+    }
+  }
+
+  /** A session that was given up must not touch what others may hold by now. */
+  #checkLease(): void {
+    if (!this.#broker.sql.lives.get(this.#session)) throw leaseLost()
+  }
+
+  #giveBack({ receipt, queue, text }: Taken, outcome: Settlement['outcome']): void {
+    const { sql } = this.#broker
+    const id = Number(receipt)
+    if (typeof outcome === 'object') {
+      sql.delay.run(Math.ceil(outcome.delayUntilMs), id, this.#session)
+      return
+    }
+    const statement = outcome === 'restore' ? sql.restore : sql.requeue
+    statement.run(markRedelivered(text, false), id, this.#session)
+    this.#broker.touch(queue)
+  }
+
+  /** What dead sessions held goes back, and what is due. */
+  #sweep(): number {
+    const { sql } = this.#broker
+    let restored = 0
+    for (const row of sql.others.all(this.#session)) {
+      const other = {
+        host: row['host'] as string,
+        pid: row['pid'] as number,
+        started: row['started'] as string,
+      }
+      if ((row['lease_end'] as number) >= this.#now && !isGone(other, this.#identity)) continue
+      sql.leave.run(row['id']!)
+      restored += this.#touchAll(sql.giveBack.all(row['id']!))
+    }
+    return restored + this.#touchAll(sql.release.all(this.#now))
+  }
+
+  #touchAll(rows: readonly { readonly [name: string]: unknown }[]): number {
+    for (const { queue } of rows) this.#broker.touch(queue as string)
+    return rows.length
+  }
+
+  #remove(name: string): number {
+    const { sql } = this.#broker
+    const removed = Number(sql.purge.run(name).changes)
+    sql.dropDelayed.run(name)
+    sql.removeBindingsOf.run(name)
+    sql.removeQueue.run(name)
+    return removed
+  }
+}
+
+/** How long a queue that nobody uses stays; null for ever. */
+function ttlOf({ autoDelete, exclusive, arguments: args }: Queue): number | null {
+  const expires = args['x-expires']
+  if (typeof expires === 'number') return Math.max(expires, shortestTtlMs)
+  return autoDelete || exclusive ? shortestTtlMs : null
+}
+
+/** The same text for equal arguments, whatever the order of their names. */
+function textOf(args: Arguments): string {
+  return JSON.stringify(
+    Object.fromEntries(Object.entries(args).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  )
+}
+
+function leaseLost(): MessagingError {
+  return new MessagingError(
+    'MESSAGING_LEASE_LOST',
+    'connection',
+    'this session was taken for dead, and others have its messages by now; it starts anew',
+  )
+}

@@ -1,8 +1,6 @@
 /** The broker at the start of a long-running command: wait for it, say what happens to the link. */
-import type { Celeriac } from '@celeriac/tasks'
 import type { Logger } from '@celeriac/tasks/internal'
-
-type Services = Awaited<ReturnType<Celeriac['setup']>>
+import type { Services } from './load-app.ts'
 
 /** Writes what happens to the connection. */
 export function logConnection({ connection }: Services, log: Logger): void {

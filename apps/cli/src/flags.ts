@@ -30,7 +30,7 @@ export const globalsWithValue: ReadonlySet<string> = new Set([
 /** One flag that is a setting; the value is what the setting would be given, checked already. */
 export function settingOption(name: OptionName, flags: string): Option {
   const { parser, doc } = settings[name]
-  return new Option(flags, doc).argParser((text) => {
+  return new Option(flags, helpText(doc)).argParser((text) => {
     const raw = parser.fromText(text)
     try {
       parser.parse(raw)
@@ -39,6 +39,11 @@ export function settingOption(name: OptionName, flags: string): Option {
     }
     return raw
   })
+}
+
+/** A sentence of the table in the style of the other help texts. */
+function helpText(doc: string): string {
+  return doc.replace(/\.$/, '').replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase())
 }
 
 export function addSettings(parser: Parser, flags: SettingFlags): void {

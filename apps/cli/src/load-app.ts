@@ -4,42 +4,63 @@
  */
 import { access } from 'node:fs/promises'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { Celeriac, TasksError, type Settings } from '@celeriac/tasks'
 import { loadApp, type AppLocation } from '@celeriac/tasks/internal'
 import type { Globals } from './command.ts'
 import { UsageError } from './errors.ts'
 
+export type Services = Awaited<ReturnType<Celeriac['setup']>>
+
 export interface OpenedApp {
   readonly app: Celeriac
+  /** The app's, set up: settings are known, nothing is connected. */
+  readonly services: Services
   /** For child processes; undefined when the app is not from a module. */
-  readonly location: Omit<AppLocation, 'hostname'> | undefined
+  readonly location: Omit<AppLocation, 'hostname' | 'execArgv'> | undefined
+}
+
+export interface OpenOptions {
+  /** Win over the app's own. */
+  readonly settings?: Settings
+  /** Modules to import besides those the app includes. */
+  readonly include?: readonly string[]
+  /** Refuse to go on without `-A`. */
+  readonly needsApp?: boolean
 }
 
 /**
- * The app of `-A`; without one an app that knows no tasks, unless `needsApp`. `settings` win over the app's
- * own. Throws `TASKS_APP_NOT_FOUND`, `TASKS_APP_INVALID`, `CLI_NO_APP`.
+ * The app of `-A`; without one an app that knows no tasks. Throws `TASKS_APP_NOT_FOUND`,
+ * `TASKS_APP_INVALID`, `CLI_NO_APP`, and what is wrong with the settings.
  */
-export async function openApp(
-  globals: Globals,
-  { settings = {}, needsApp = false }: { settings?: Settings; needsApp?: boolean } = {},
-): Promise<OpenedApp> {
-  const overrides = { ...globals.settings, ...settings }
-  // Child processes read it too.
+export async function openApp(globals: Globals, options: OpenOptions = {}): Promise<OpenedApp> {
+  const { settings = {}, include = [], needsApp = false } = options
+  // The environment, not the app: child processes read the file too.
   if (globals.config !== undefined) process.env['CELERY_CONFIG_MODULE'] = globals.config
-  if (await hasTypeScriptSettings(globals, settings)) await useTypeScript()
-  if (globals.app === undefined) {
-    if (needsApp) {
-      throw new UsageError(
-        'which app? Name its module: celeriac -A ./tasks.ts …, or set CELERY_APP',
-        'CLI_NO_APP',
-      )
-    }
-    return { app: new Celeriac('celeriac').override(overrides), location: undefined }
+  const config = globals.config ?? (process.env['CELERY_CONFIG_MODULE'] || './celeryconfig')
+  if (await isTypeScript(config)) await useTypeScript()
+  if (globals.app === undefined && needsApp) {
+    throw new UsageError(
+      'which app? Name its module: celeriac -A ./tasks.ts …, or set CELERY_APP',
+      'CLI_NO_APP',
+    )
   }
-  const { app, location } = await load(globals.app)
+  const { app, location } =
+    globals.app === undefined
+      ? { app: new Celeriac('celeriac'), location: undefined }
+      : await load(globals.app)
+  let overrides: Settings = { ...globals.settings, ...settings }
   app.override(overrides)
-  return { app, location: { ...location, overrides, execArgv: childArguments() } }
+  let services = await app.setup()
+  if (include.length > 0) {
+    // A setting of the command line would take the place of what the app includes.
+    overrides = { ...overrides, include: [...new Set([...app.config.include, ...include])] }
+    await app.close()
+    services = await app.override(overrides).setup()
+  }
+  for (const name of [...app.config.imports, ...app.config.include]) {
+    if (await isTypeScript(name)) await useTypeScript()
+  }
+  return { app, services, location: location && { ...location, overrides } }
 }
 
 async function load(spec: string): ReturnType<typeof loadApp> {
@@ -60,8 +81,10 @@ async function load(spec: string): ReturnType<typeof loadApp> {
 /** Message and, of errors thrown by the module itself, the place. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const place = error.stack?.split('\n').find((line) => /^\s+at /.test(line))
-  const shown = place === undefined || place.includes('node:internal') ? '' : `\n  ${place.trim()}`
+  const place = error.stack
+    ?.split('\n')
+    .find((line) => /^\s+at /.test(line) && !/node_modules|\(node:|at node:/.test(line))
+  const shown = place === undefined ? '' : `\n  ${place.trim()}`
   return `${error.name}: ${error.message}${shown}`
 }
 
@@ -77,14 +100,6 @@ async function isTypeScript(name: string, directory = process.cwd()): Promise<bo
     for (const ending of ['.ts', '.mts', '.js', '.mjs', '/celery.ts', '/celery.js', '/index.ts']) {
       if (await exists(path.resolve(directory, base + ending))) return typed.test(ending)
     }
-  }
-  return false
-}
-
-async function hasTypeScriptSettings(globals: Globals, settings: Settings): Promise<boolean> {
-  const config = globals.config ?? (process.env['CELERY_CONFIG_MODULE'] || './celeryconfig')
-  for (const name of [config, ...(settings.include ?? [])]) {
-    if (await isTypeScript(name)) return true
   }
   return false
 }
@@ -110,10 +125,6 @@ export async function useTypeScript(): Promise<void> {
 }
 
 /** Options of Node that give a child process what this one has. */
-export function childArguments(): readonly string[] {
+export function typeScriptArguments(): readonly string[] {
   return registered ? ['--import', import.meta.resolve('tsx')] : []
-}
-
-export function moduleUrl(file: string): string {
-  return pathToFileURL(path.resolve(file)).href
 }

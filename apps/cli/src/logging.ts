@@ -1,6 +1,6 @@
 /** Where the log of a long-running command goes, and from which level on. */
 import { openSync, writeSync } from 'node:fs'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import {
   consoleLogger,
   didYouMean,
@@ -8,9 +8,11 @@ import {
   type Level,
   type Logger,
 } from '@celeriac/tasks/internal'
+import type { Config } from '@celeriac/tasks'
+import type { Globals } from './command.ts'
 import { UsageError } from './errors.ts'
 import { colours } from './format/colour.ts'
-import { logLine } from './format/log-line.ts'
+import { logLine, type LogFormats } from './format/log-line.ts'
 
 /** Celery's names of levels; the highest ones are all errors here. */
 const levels: Readonly<Record<string, Level>> = {
@@ -32,20 +34,28 @@ export function levelArgument(text: string): Level {
   )
 }
 
+export function levelOption(): Option {
+  return new Option('-l, --loglevel <level>', 'debug, info, warning or error')
+    .argParser(levelArgument)
+    .default('warn', 'warning')
+}
+
 export interface LogOptions {
   readonly level: Level
-  /** Of Python's kind. */
-  readonly format: string
+  readonly formats: LogFormats
   /** Undefined for standard error. */
   readonly file: string | undefined
   readonly color: boolean
+  /** Stands for `%(processName)s`. */
+  readonly process: string
 }
 
 /** A logger that writes each line at once, so that none is missing after a crash. */
-export function openLog({ level, format, file, color }: LogOptions): Logger {
+export function openLog(options: LogOptions): Logger {
+  const { level, formats, file, color, process } = options
   const style = colours(color)
   const write = writerTo(file)
-  return makeLogger((record) => write(`${logLine(record, format, style)}\n`), level)
+  return makeLogger((record) => write(`${logLine(record, formats, style, process)}\n`), level)
 }
 
 function writerTo(file: string | undefined): (text: string) => void {
@@ -70,3 +80,21 @@ export function useLog(own: Logger, log: Logger): Logger {
   Object.assign(consoleLogger, log)
   return log
 }
+
+/** The options of a command's log, from its arguments and settings; `file` has its signs expanded. */
+export function logOptions(
+  level: Level,
+  file: string | undefined,
+  { workerLogFormat, workerTaskLogFormat, workerLogColor }: LogSettings,
+  globals: Pick<Globals, 'color'>,
+): LogOptions {
+  return {
+    level,
+    formats: { line: workerLogFormat, task: workerTaskLogFormat },
+    file,
+    color: globals.color && (workerLogColor ?? (file === undefined && process.stderr.isTTY)),
+    process: 'MainProcess',
+  }
+}
+
+type LogSettings = Pick<Config, 'workerLogFormat' | 'workerTaskLogFormat' | 'workerLogColor'>

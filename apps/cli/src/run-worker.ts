@@ -2,13 +2,7 @@
  * Runs a worker until it is told to stop: settings, banner, broker, pool, beat, and the same backwards. The
  * promises about tasks are the worker's; this file turns signals of the system into its verbs.
  */
-import {
-  createBeat,
-  createWorker,
-  type Celeriac,
-  type Settings,
-  type Worker,
-} from '@celeriac/tasks'
+import { createBeat, createWorker, type Settings, type Worker } from '@celeriac/tasks'
 import {
   backendUrl,
   expandNode,
@@ -19,18 +13,17 @@ import {
 } from '@celeriac/tasks/internal'
 import { logBeat } from './beat-log.ts'
 import { logConnection, reachBroker } from './broker.ts'
+import { childLogArguments } from './child-log.ts'
 import type { Globals } from './command.ts'
 import type { WorkerArguments } from './commands/worker.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { banner } from './format/banner.ts'
 import { colours } from './format/colour.ts'
-import { childArguments, openApp, type OpenedApp } from './load-app.ts'
-import { openLog, useLog } from './logging.ts'
+import { openApp, typeScriptArguments, type OpenedApp, type Services } from './load-app.ts'
+import { logOptions, openLog, useLog } from './logging.ts'
 import { takePidfile } from './pidfile.ts'
-import { aborted, listenForStop } from './stop-signals.ts'
+import { aborted, listenForStop, stopText, type StopSignals } from './stop-signals.ts'
 import { version } from './version.ts'
-
-type Services = Awaited<ReturnType<Celeriac['setup']>>
 
 /** Resolves with the exit code when the worker has stopped; rejects when it could not start. */
 export async function runWorker(
@@ -40,19 +33,16 @@ export async function runWorker(
 ): Promise<number> {
   const signs = (text: string): string => expandSigns(text, () => expandNode(text, hostname))
   const hostname = expandSigns(given.hostname ?? '', () => nodeName(given.hostname))
-  const opened = await openApp(globals, { settings, needsApp: true })
-  const { app } = opened
-  const include = await addIncluded(opened, given.include ?? [])
-  const services = await app.setup()
+  const opened = await openApp(globals, {
+    settings,
+    include: given.include ?? [],
+    needsApp: true,
+  })
+  const { app, services } = opened
   const { config } = services
   const file = config.workerLogfile === undefined ? undefined : signs(config.workerLogfile)
-  const own = openLog({
-    level: given.loglevel,
-    format: config.workerLogFormat,
-    file,
-    color: globals.color && (config.workerLogColor ?? (file === undefined && process.stderr.isTTY)),
-  })
-  const log = useLog(services.ambient.log, own)
+  const logged = logOptions(given.loglevel, file, config, globals)
+  const log = useLog(services.ambient.log, openLog(logged))
   for (const warning of app.configWarnings) log.warn(warning)
 
   const worker = await createWorker(app, {
@@ -61,35 +51,33 @@ export async function runWorker(
     ...(given.excludeQueues && { excludeQueues: given.excludeQueues }),
     location: {
       ...opened.location,
-      overrides: { ...opened.location?.overrides, ...include },
-      execArgv: childArguments(),
+      execArgv: [...typeScriptArguments(), ...childLogArguments(logged)],
     },
   })
   const removePidfile =
     config.workerPidfile === undefined ? () => {} : takePidfile(signs(config.workerPidfile))
   try {
-    if (!globals.quiet) {
-      process.stdout.write(describe(worker, opened, services, given, globals))
-    }
-    await live(worker, { app, services, log, given })
-    return exitCodes.ok
+    if (!globals.quiet) process.stdout.write(describe(worker, opened, given, globals))
+    return await live(worker, opened, given, log)
   } finally {
     removePidfile()
   }
 }
 
-interface Surroundings {
-  readonly app: Celeriac
-  readonly services: Services
-  readonly log: Logger
-  readonly given: WorkerArguments
-}
-
-async function live(worker: Worker, { app, services, log, given }: Surroundings): Promise<void> {
-  const stop = listenForStop()
+/** From the first connection to the last; the exit code. */
+async function live(
+  worker: Worker,
+  { app, services }: OpenedApp,
+  given: WorkerArguments,
+  log: Logger,
+): Promise<number> {
+  const stop = listenForStop((name, how) => log.warn(stopText(name, how)))
+  const hasCrashed = survive(stop, log)
   logWorker(worker, log)
   logConnection(services, log)
-  stop.cold.addEventListener('abort', () => void worker.terminate())
+  stop.cold.addEventListener('abort', () => {
+    worker.terminate().catch((error: unknown) => log.error(reasonOf(error)))
+  })
   const beat = given.beat ? await createBeat(app) : undefined
   if (beat) logBeat(beat, log)
   try {
@@ -106,6 +94,24 @@ async function live(worker: Worker, { app, services, log, given }: Surroundings)
     await app.close()
     stop.off()
   }
+  return hasCrashed() ? exitCodes.failed : exitCodes.ok
+}
+
+/**
+ * What tasks throw where nobody catches it. A rejected promise is written and that is all: other tasks run
+ * in this process. After an exception nothing is certain any more, so the worker ends, but warm.
+ */
+function survive(stop: StopSignals, log: Logger): () => boolean {
+  let crashed = false
+  process.on('unhandledRejection', (reason) =>
+    log.error(`a promise was rejected and nobody looked: ${stackOf(reason)}`),
+  )
+  process.on('uncaughtException', (error) => {
+    log.error(`an exception was caught by nobody, this worker ends: ${stackOf(error)}`)
+    crashed = true
+    stop.end()
+  })
+  return () => crashed
 }
 
 async function purge(worker: Worker, services: Services, log: Logger): Promise<void> {
@@ -123,23 +129,9 @@ async function purge(worker: Worker, services: Services, log: Logger): Promise<v
   log.warn(`${worker.hostname}: removed ${count} waiting messages, as --purge asked`)
 }
 
-/** `-I` adds to what the app includes; the settings of the command line would replace it. */
-async function addIncluded(
-  { app, location }: OpenedApp,
-  more: readonly string[],
-): Promise<Settings> {
-  if (more.length === 0) return {}
-  await app.setup()
-  const include = [...new Set([...app.config.include, ...more])]
-  await app.close()
-  app.override({ ...location?.overrides, include })
-  return { include }
-}
-
 function describe(
   worker: Worker,
-  { app, location }: OpenedApp,
-  services: Services,
+  { app, services }: OpenedApp,
   given: WorkerArguments,
   globals: Globals,
 ): string {
@@ -149,7 +141,7 @@ function describe(
       hostname: worker.hostname,
       version: version(),
       app: app.name,
-      module: globals.app ?? location?.module,
+      module: globals.app,
       transport: services.connection.urls.join(' or '),
       results: maskUrls(backendUrl(services.config)),
       concurrency: worker.pool.size,
@@ -171,4 +163,12 @@ function expandSigns(text: string, expand: () => string): string {
     if (!(error instanceof RangeError)) throw error
     throw new UsageError(`${text}: ${error.message}`, 'CLI_USAGE', { cause: error })
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

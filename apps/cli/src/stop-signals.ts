@@ -5,6 +5,8 @@ export interface StopSignals {
   readonly warm: AbortSignal
   /** Aborts with SIGQUIT, or the second Ctrl-C. */
   readonly cold: AbortSignal
+  /** The same as SIGTERM, from within. */
+  end(): void
   /** Listens no longer. */
   off(): void
 }
@@ -13,12 +15,14 @@ export interface StopSignals {
  * SIGTERM and the first SIGINT end warm; SIGQUIT and the second SIGINT end cold. SIGTERM again changes
  * nothing: whoever sends it twice does not mean that work be lost.
  */
-export function listenForStop(onSignal: (name: NodeJS.Signals) => void = () => {}): StopSignals {
+export function listenForStop(
+  onSignal: (name: NodeJS.Signals, how: 'warm' | 'cold') => void,
+): StopSignals {
   const warm = new AbortController()
   const cold = new AbortController()
   const listener = (name: NodeJS.Signals): void => {
     const isCold = name === 'SIGQUIT' || (name === 'SIGINT' && warm.signal.aborted)
-    onSignal(name)
+    onSignal(name, isCold ? 'cold' : 'warm')
     warm.abort()
     if (isCold) cold.abort()
   }
@@ -27,8 +31,15 @@ export function listenForStop(onSignal: (name: NodeJS.Signals) => void = () => {
   return {
     warm: warm.signal,
     cold: cold.signal,
+    end: () => warm.abort(),
     off: () => names.forEach((name) => process.off(name, listener)),
   }
+}
+
+/** What a signal leads to, in words. */
+export function stopText(name: NodeJS.Signals, how: 'warm' | 'cold'): string {
+  if (how === 'cold') return `${name}: ending at once`
+  return name === 'SIGINT' ? `${name}: ending; once more to end at once` : `${name}: ending`
 }
 
 /** Resolves when the signal aborts, at once when it has. */

@@ -8,9 +8,9 @@ import type { Command, Invocation } from '../command.ts'
 import { exitCodes } from '../errors.ts'
 import { addRefused, addSettings, settingsOf, type SettingFlags } from '../flags.ts'
 import { openApp } from '../load-app.ts'
-import { levelArgument, openLog, useLog } from '../logging.ts'
+import { levelOption, logOptions, openLog, useLog } from '../logging.ts'
 import { takePidfile } from '../pidfile.ts'
-import { aborted, listenForStop } from '../stop-signals.ts'
+import { aborted, listenForStop, stopText } from '../stop-signals.ts'
 import { version } from '../version.ts'
 
 const flags = {
@@ -36,29 +36,21 @@ export const beat: Command = {
   ],
 
   define(parser: Parser) {
-    parser.option('-l, --loglevel <level>', 'debug, info, warning or error', levelArgument, 'warn')
+    parser.addOption(levelOption())
     addSettings(parser, flags)
     addRefused(parser, refused)
   },
 
   async run({ options, globals }: Invocation) {
-    const { app } = await openApp(globals, { settings: settingsOf(flags, options) })
-    const services = await app.setup()
+    const { app, services } = await openApp(globals, { settings: settingsOf(flags, options) })
     const { config } = services
-    const own = openLog({
-      level: options['loglevel'] as Level,
-      format: config.workerLogFormat,
-      file: config.beatLogfile,
-      color:
-        globals.color &&
-        (config.workerLogColor ?? (config.beatLogfile === undefined && process.stderr.isTTY)),
-    })
-    const log = useLog(services.ambient.log, own)
+    const logged = logOptions(options['loglevel'] as Level, config.beatLogfile, config, globals)
+    const log = useLog(services.ambient.log, openLog(logged))
     for (const warning of app.configWarnings) log.warn(warning)
     const service = await createBeat(app)
     const removePidfile =
       config.beatPidfile === undefined ? () => {} : takePidfile(config.beatPidfile)
-    const stop = listenForStop()
+    const stop = listenForStop((name, how) => log.warn(stopText(name, how)))
     logBeat(service, log)
     logConnection(services, log)
     try {

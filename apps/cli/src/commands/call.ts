@@ -61,7 +61,6 @@ export const call: Command = {
 
     const { app } = await openApp(globals)
     try {
-      await app.setup()
       if (given.wait && backendUrl(app.config) === 'disabled') {
         throw new UsageError(
           'there is no result backend to wait at; name one: --result-backend redis://…',

@@ -28,9 +28,9 @@ export const list: Command = {
         `'${what}' cannot be listed.${didYouMean(what!, kinds)} Known: ${kinds.join(', ')}`,
       )
     }
-    const { app } = await openApp(globals, { needsApp: what === 'tasks' })
+    const { app, services } = await openApp(globals, { needsApp: what === 'tasks' })
     try {
-      const { queues, connection } = await app.setup()
+      const { queues, connection } = services
       if (what === 'bindings') {
         throw new TasksError(
           'TASKS_NOT_SUPPORTED',

@@ -40,7 +40,6 @@ export const result: Command = {
     }
     const { app } = await openApp(globals)
     try {
-      await app.setup()
       if (backendUrl(app.config) === 'disabled') {
         throw new UsageError(
           'there is no result backend to ask; name one: --result-backend redis://…',

@@ -11,7 +11,7 @@ import {
   settingsOf,
   type SettingFlags,
 } from '../flags.ts'
-import { levelArgument } from '../logging.ts'
+import { levelOption } from '../logging.ts'
 import type { Level } from '@celeriac/tasks/internal'
 
 /** Flags that are settings, and nothing else. */
@@ -77,7 +77,7 @@ export const worker: Command = {
       .option('-Q, --queues <names>', 'consume only these queues', commaList)
       .option('-X, --exclude-queues <names>', 'do not consume these queues', commaList)
       .option('-I, --include <modules>', 'import these modules as well', commaList)
-      .option('-l, --loglevel <level>', 'debug, info, warning or error', levelArgument, 'warn')
+      .addOption(levelOption())
       .option('-B, --beat', 'also send periodic tasks; in one worker only')
       .option('--discard, --purge', 'remove all waiting messages of its queues first')
       .option('--without-gossip', 'accepted; there is nothing to switch off yet')

@@ -10,20 +10,34 @@ const levelNames: Readonly<Record<Level, string>> = {
   error: 'ERROR',
 }
 
+/** Of Python's kind; `task` is for lines that a task has written. */
+export interface LogFormats {
+  readonly line: string
+  readonly task: string
+}
+
 /**
- * `format` is of Python's kind: `%(asctime)s`, `%(levelname)s`, `%(processName)s`, `%(process)d`,
- * `%(message)s`, `%(name)s`. Passwords in URLs and secret fields are masked.
+ * Formats know `%(asctime)s`, `%(levelname)s`, `%(processName)s`, `%(process)d`, `%(name)s`, `%(message)s`,
+ * and those of tasks `%(task_name)s`, `%(task_id)s`. Passwords in URLs and secret fields are masked.
  */
-export function logLine(record: LogRecord, format: string, colours: Colours): string {
-  const level = levelNames[record.level]
+export function logLine(
+  record: LogRecord,
+  formats: LogFormats,
+  colours: Colours,
+  processName = 'MainProcess',
+): string {
+  const { task, id, ...others } = record.fields
+  const isOfTask = typeof task === 'string' && typeof id === 'string'
   const values: Readonly<Record<string, string>> = {
     asctime: timeText(record.timeMs),
-    levelname: level,
-    processName: 'MainProcess',
+    levelname: levelNames[record.level],
+    processName,
     process: String(process.pid),
     name: 'celeriac',
-    message: messageText(record),
+    message: messageText(record.message, isOfTask ? others : record.fields),
+    ...(isOfTask && { task_name: task, task_id: id }),
   }
+  const format = isOfTask ? formats.task : formats.line
   const line = format.replaceAll(
     /%\((\w+)\)-?\d*[sd]/g,
     (whole, name: string) => values[name] ?? whole,
@@ -40,7 +54,7 @@ export function logLine(record: LogRecord, format: string, colours: Colours): st
   }
 }
 
-function messageText({ message, fields }: LogRecord): string {
+function messageText(message: string, fields: LogRecord['fields']): string {
   const shown = Object.entries(censor(fields) as Record<string, unknown>).map(
     ([name, value]) => `${name}: ${typeof value === 'string' ? value : valueText(value)}`,
   )

@@ -17,3 +17,10 @@ export const loadRedisClients = () => import('./clients/redis.ts')
 export { parseUrl, splitUrls } from './connection/url.ts'
 export { attemptsHeader } from './virtual/envelope.ts'
 export { parkedQueue } from './virtual/store.ts'
+
+/** The door to SQLite and the bell that wakes other processes, for those who keep a file of their own. */
+export const loadSqliteClients = async () => ({
+  ...(await import('./clients/sqlite.ts')),
+  ...(await import('./transports/sqlite/bell.ts')),
+})
+export type { SqliteDatabase, SqliteStatement } from './clients/sqlite.ts'

@@ -167,5 +167,8 @@ function failoverOf(config: Config): Pick<ConnectionOptions, 'failover'> {
 export function backendUrl(config: Config): string {
   if (config.resultBackend !== undefined) return config.resultBackend
   const broker = config.brokerUrl ?? embeddedUrl
-  return /^(sqlite|memory)\b/.test(broker) ? broker : 'disabled'
+  if (/^memory\b/.test(broker)) return broker
+  if (!/^sqlite\b/.test(broker)) return 'disabled'
+  // A file of its own, so that results and messages do not wait for each other's writes.
+  return /^sqlite(:\/\/)?$/.test(broker) ? embeddedUrl : `${broker.replace(/\?.*$/, '')}-results`
 }

@@ -19,8 +19,10 @@ export function step(state: CountdownState, part: CountdownPart): CountdownStep 
   return { kind: 'complete', parts: inOrder([...state.parts.values()]) }
 }
 
-function inOrder(parts: readonly CountdownPart[]): CountdownResult[] {
-  return parts.toSorted((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0)
+/** In the order of the group; parts without a place last, in the order they came. */
+export function inOrder(parts: readonly CountdownPart[]): CountdownResult[] {
+  const place = ({ index }: CountdownPart): number => index ?? Number.MAX_SAFE_INTEGER
+  return parts.toSorted((a, b) => place(a) - place(b))
 }
 
 /** True for a record whose state is final for good. */

@@ -1,5 +1,12 @@
 // What goes wrong between us and RabbitMQ, and how it is told: typed errors, deadlines, no hanging promise.
-import { Connection, message, MessagingError, queue, type Publication } from '@celeriac/messaging'
+import {
+  Connection,
+  message,
+  MessagingError,
+  queue,
+  silentLogger,
+  type Publication,
+} from '@celeriac/messaging'
 import { FaultProxy, Inbox } from '@celeriac/messaging/testing'
 import { afterEach, expect, it } from '@jest/globals'
 import { describeWith, startPrivateRabbit, uniqueName, urlOf } from '../services/brokers.ts'
@@ -11,7 +18,7 @@ afterEach(async () => {
 })
 
 function connect(url: string, options: ConstructorParameters<typeof Connection>[1] = {}) {
-  const connection = new Connection(url, options)
+  const connection = new Connection(url, { ambient: { log: silentLogger }, ...options })
   cleanups.push(() => connection.close())
   return connection
 }
@@ -93,10 +100,7 @@ describeWith('rabbitmq', 'connecting over AMQP', () => {
 
   it('does not speak TLS with a server that has none', async () => {
     const error = await failure(
-      connect(
-        urlOf('rabbitmq').replace(/^amqp:/, 'amqps:'),
-        { connectTimeout: 3 },
-      ).connect(),
+      connect(urlOf('rabbitmq').replace(/^amqp:/, 'amqps:'), { connectTimeout: 3 }).connect(),
     )
 
     expect(error.code).toBe('MESSAGING_CONNECT_FAILED')
@@ -167,7 +171,8 @@ describeWith('rabbitmq', 'refusals over AMQP', () => {
     const sent = channel.publish([to(name, 'x')])
 
     expect((await failure(refused)).code).toBe('MESSAGING_QUEUE_NOT_FOUND')
-    await sent.catch((error: unknown) => expect(MessagingError.is(error)).toBe(true))
+    const outcome: unknown = await sent.catch((error: unknown) => error)
+    expect(outcome === undefined || MessagingError.is(outcome)).toBe(true)
   })
 
   it('starts a consumer anew when its queue was removed', async () => {

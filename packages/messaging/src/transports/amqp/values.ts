@@ -142,11 +142,7 @@ export function fromTable(table: Table): Headers {
 
 function fromCompound(value: object): unknown {
   if (Buffer.isBuffer(value)) return value
-  if (Array.isArray(value)) {
-    return value.map((item: unknown) =>
-      typeof item === 'object' && item !== null ? fromCompound(item) : item,
-    )
-  }
+  if (Array.isArray(value)) return fromList(value)
   const typed = value as { '!'?: unknown; value?: unknown }
   if (typed['!'] === 'timestamp') return new Date(Number(typed.value) * 1000)
   if (typed['!'] === 'decimal') {
@@ -154,4 +150,15 @@ function fromCompound(value: object): unknown {
     return digits / 10 ** places
   }
   return fromTable(value as Table)
+}
+
+function fromList(list: readonly unknown[]): readonly unknown[] {
+  let changed: unknown[] | undefined
+  for (let i = 0; i < list.length; i++) {
+    const value = list[i]
+    if (typeof value !== 'object' || value === null) continue
+    const own = fromCompound(value)
+    if (own !== value) (changed ??= [...list])[i] = own
+  }
+  return changed ?? list
 }

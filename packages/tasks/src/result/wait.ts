@@ -56,7 +56,9 @@ export class ResultReader {
       settle = resolve
       fail = reject
     })
+    let noticed = false
     const onText = (text: string): void => {
+      noticed = true
       try {
         const record = decodeRecord(text)
         if (isReady(record.status)) settle(record)
@@ -86,6 +88,8 @@ export class ResultReader {
       off = end
       const record = await this.read(id)
       if (record && isReady(record.status)) settle(record)
+      // Stored before anybody listened; a notice that came meanwhile is newer than what was read.
+      else if (record && !noticed) onProgress?.(record)
     })()
     looking.catch(fail)
     try {

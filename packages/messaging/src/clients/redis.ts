@@ -25,7 +25,7 @@ export function redisDatabase(target: Target): number {
   throw new MessagingError(
     'MESSAGING_URL_INVALID',
     'fatal',
-    `the path of '${target.masked}' must be the number of a Redis database, found '${String(text)}'`,
+    `the path of '${target.masked}' must be the number of a Redis database, found ${JSON.stringify(text)}`,
   )
 }
 
@@ -130,11 +130,11 @@ export function redisError(error: unknown, what: string, connecting = false): Me
     new MessagingError(code, fault, `${what}: ${text}${hint}`, { cause: error })
   if (/^(WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)/.test(text))
     return make('MESSAGING_AUTHENTICATION_FAILED', 'fatal', '; check user and password of the URL')
-  if (/^NOPERM/.test(text)) return make('MESSAGING_AUTHENTICATION_FAILED', 'fatal')
+  if (text.startsWith('NOPERM')) return make('MESSAGING_AUTHENTICATION_FAILED', 'fatal')
   if (/^ERR (DB index|invalid DB)/.test(text)) return make('MESSAGING_URL_INVALID', 'fatal')
-  if (/^OOM/.test(text))
+  if (text.startsWith('OOM'))
     return make('MESSAGING_PUBLISH_REFUSED', 'message', '; the server has reached its maxmemory')
-  if (/^WRONGTYPE/.test(text))
+  if (text.startsWith('WRONGTYPE'))
     return make('MESSAGING_PUBLISH_REFUSED', 'message', '; the key is used for something else')
   return make(connecting ? 'MESSAGING_CONNECT_FAILED' : 'MESSAGING_CONNECTION_LOST', 'connection')
 }

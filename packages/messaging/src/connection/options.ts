@@ -70,7 +70,7 @@ export function connectionConfig(options: ConnectionOptions): ConnectionConfig {
   const positive = (name: keyof ConnectionOptions, fallback: number, least: number): number => {
     const value = options[name] ?? fallback
     if (typeof value === 'number' && value >= least && !Number.isNaN(value)) return value
-    throw invalid(`${name} must be a number of at least ${least}, found ${String(value)}`)
+    throw invalid(`${name} must be a number of at least ${least}, found ${JSON.stringify(value)}`)
   }
   return {
     failover: options.failover ?? 'round-robin',

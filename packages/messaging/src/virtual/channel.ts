@@ -4,10 +4,10 @@
  */
 import type { Ambient } from '../kernel/ambient.ts'
 import { asMessagingError, MessagingError } from '../kernel/errors.ts'
-import { TurnBatch } from '../kernel/turn-batch.ts'
+import type { TurnBatch } from '../kernel/turn-batch.ts'
 import { Delivery, type Outcome } from '../message/delivery.ts'
 import type { Binding } from '../topology/binding.ts'
-import { exchange as makeExchange, type Exchange } from '../topology/exchange.ts'
+import type { Exchange } from '../topology/exchange.ts'
 import type { Queue } from '../topology/queue.ts'
 import { notSupported, type Capabilities } from '../transport/capabilities.ts'
 import type {
@@ -18,11 +18,12 @@ import type {
   PublishFailures,
   QueueStatus,
 } from '../transport/channel.ts'
-import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { decodeEnvelope } from './envelope.ts'
+import { publishBatch } from './publishing.ts'
 import { Pump } from './pump.ts'
 import { Reservations } from './reservations.ts'
-import { route } from './routing.ts'
-import { parkedQueue, type MessageStore, type Push, type Settlement, type Taken } from './store.ts'
+import { queueNotFound, refuseArguments, refused } from './refusals.ts'
+import { parkedQueue, type MessageStore, type Settlement, type Taken } from './store.ts'
 
 interface Consumer {
   readonly tag: string
@@ -123,7 +124,7 @@ export class VirtualChannel implements Channel {
     if (options?.passive) {
       if (!(await this.#store.hasQueue(name))) throw queueNotFound(name)
     } else {
-      this.#refuseArguments(queue)
+      refuseArguments(this.#session.name, queue)
       await this.#store.declareQueue({ ...queue, name })
     }
     return {
@@ -174,43 +175,7 @@ export class VirtualChannel implements Channel {
 
   async publish(batch: readonly Publication[]): Promise<PublishFailures> {
     this.#check()
-    const pushes: Push[] = []
-    const broadcasts: Promise<void>[] = []
-    const routes = new Map<string, Promise<Route>>()
-    let failures: Map<number, MessagingError> | undefined
-    for (let i = 0; i < batch.length; i++) {
-      const { exchange, routingKey, message, mandatory } = batch[i]!
-      const { priority } = message.properties
-      if (exchange === '') {
-        if (mandatory && !(await this.#store.hasQueue(routingKey))) {
-          ;(failures ??= new Map()).set(i, unroutable(exchange, routingKey))
-          continue
-        }
-        const text = encodeEnvelope(message, '', routingKey, this.#session.ambient.nextId())
-        pushes.push({ queue: routingKey, text, priority })
-        continue
-      }
-      let known = routes.get(exchange)
-      if (!known) routes.set(exchange, (known = this.#readRoute(exchange)))
-      const { type, bindings } = await known
-      if (type === 'fanout' && this.#store.broadcast) {
-        const text = encodeEnvelope(message, exchange, routingKey, this.#session.ambient.nextId())
-        broadcasts.push(this.#store.broadcast.publish(exchange, routingKey, text))
-        continue
-      }
-      const queues = route(type, bindings, routingKey, message.headers)
-      if (queues.length === 0 && mandatory) {
-        ;(failures ??= new Map()).set(i, unroutable(exchange, routingKey))
-      }
-      for (const queue of queues) {
-        // Its own tag for every copy: acknowledging one must not settle the other.
-        const text = encodeEnvelope(message, exchange, routingKey, this.#session.ambient.nextId())
-        pushes.push({ queue, text, priority })
-      }
-    }
-    if (pushes.length > 0) await this.#store.push(pushes)
-    if (broadcasts.length > 0) await Promise.all(broadcasts)
-    return failures
+    return await publishBatch(this.#store, batch, this.#session.ambient.nextId)
   }
 
   async get(queue: string, options?: { noAck?: boolean }): Promise<Delivery | undefined> {
@@ -407,54 +372,8 @@ export class VirtualChannel implements Channel {
     }
   }
 
-  async #readRoute(name: string): Promise<Route> {
-    const [exchange, bindings] = await Promise.all([
-      this.#store.findExchange(name),
-      this.#store.readBindings(name),
-    ])
-    return { type: (exchange ?? makeExchange(name)).type, bindings }
-  }
-
-  #refuseArguments(queue: Queue): void {
-    for (const name of Object.keys(queue.arguments)) {
-      if (honoured.has(name)) continue
-      throw notSupported(this.#session.name, `honour the queue argument '${name}'`)
-    }
-  }
-
   #check(): void {
     if (this.#closing === undefined) return
     throw new MessagingError('MESSAGING_CHANNEL_CLOSED', 'channel', 'this channel is closed')
   }
-}
-
-/**
- * Arguments a declaration may carry here. The limits on time are hints that keep unused control queues
- * short on RabbitMQ; Kombu's virtual transports pass over them too.
- */
-const honoured = new Set(['x-max-priority', 'x-expires', 'x-message-ttl', 'x-queue-type'])
-
-interface Route {
-  readonly type: Exchange['type']
-  readonly bindings: readonly Binding[]
-}
-
-function refused(reason: string): MessagingError {
-  return new MessagingError('MESSAGING_DECLARATION_REFUSED', 'channel', reason)
-}
-
-function queueNotFound(name: string): MessagingError {
-  return new MessagingError(
-    'MESSAGING_QUEUE_NOT_FOUND',
-    'channel',
-    `no queue '${name}' here; declare it, or look at its name`,
-  )
-}
-
-function unroutable(exchange: string, routingKey: string): MessagingError {
-  return new MessagingError(
-    'MESSAGING_UNROUTABLE',
-    'message',
-    `no queue takes messages of exchange '${exchange}' with routing key '${routingKey}'`,
-  )
 }

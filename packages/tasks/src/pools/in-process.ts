@@ -38,7 +38,7 @@ export class InProcessPool implements ExecutionPool {
 
   async terminate(): Promise<void> {
     this.#waiting.length = 0
-    for (const id of [...this.#running.keys()]) this.terminateJob(id, 'SIGTERM')
+    for (const id of this.#running.keys()) this.terminateJob(id, 'SIGTERM')
   }
 
   submit(job: Job, events: JobEvents): void {

@@ -100,6 +100,6 @@ export class AsyncResult<R = unknown> {
 export function errorOf(record: ResultRecord): RemoteError | TaskRevokedError {
   const error = decodeFailure(record.result, record.traceback)
   return record.status === 'REVOKED'
-    ? new TaskRevokedError(String(error.args[0] ?? 'revoked'))
+    ? new TaskRevokedError(typeof error.args[0] === 'string' ? error.args[0] : 'revoked')
     : error
 }

@@ -15,7 +15,7 @@ function tasks(app: Celeriac) {
     add: app.task('add', (x: number, y: number) => x + y),
     sum: app.task('sum', (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0)),
     text: app.task('text', (n: number) => `<${n}>`),
-    boom: app.task('boom', (_: number): number => {
+    boom: app.task('boom', (_n: number): number => {
       throw new RangeError('boom')
     }),
     note: app.task('note', (...given: unknown[]) => void noted.push(given)),

@@ -36,7 +36,8 @@ export class RedisBackend implements ResultBackend {
     this.#options = options
     this.#ambient = ambient
     this.#ttl = Math.round(options.expiresSeconds)
-    this.#keys = resultKeys(String(options.options['globalKeyprefix'] ?? ''))
+    const prefix = options.options['globalKeyprefix']
+    this.#keys = resultKeys(typeof prefix === 'string' ? prefix : '')
     this.#notices = new Notices(() => this.#connect())
   }
 

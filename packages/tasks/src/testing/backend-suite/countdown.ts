@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Runner } from '@celeriac/messaging/testing'
 import type { CountdownPart, CountdownStep } from '../../backend/backend.ts'
-import { withBackend, type BackendHarness } from './index.ts'
+import { withBackend, type BackendHarness } from './harness.ts'
 
 export function countdownTests({ it }: Runner, harness: BackendHarness): void {
   const part = (groupId: string, index: number, result: unknown = index): CountdownPart => ({

@@ -9,6 +9,11 @@ import {
 } from '@celeriac/messaging'
 import { FaultProxy, Inbox } from '@celeriac/messaging/testing'
 import { afterEach, expect, it } from '@jest/globals'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from '../../scripts/services/index.mjs'
 import { describeWith, startPrivateRabbit, uniqueName, urlOf } from '../services/brokers.ts'
 
 const cleanups: (() => Promise<void>)[] = []
@@ -104,6 +109,39 @@ describeWith('rabbitmq', 'connecting over AMQP', () => {
     )
 
     expect(error.code).toBe('MESSAGING_CONNECT_FAILED')
+  })
+})
+
+describeWith('rabbitmq', 'AMQP over TLS', () => {
+  it('connects to a server it can trust, and only to such', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'celeriac-tls-'))
+    cleanups.push(() => Promise.resolve(rmSync(folder, { recursive: true })))
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+    const made = spawnSync('openssl', [
+      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
+      ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', cert],
+    ])
+    expect(made.status).toBe(0)
+    const port = await freePort()
+    const rabbit = await startPrivateRabbit({
+      config: [
+        `listeners.ssl.default = ${port}`,
+        `ssl_options.cacertfile = ${cert}`,
+        `ssl_options.certfile = ${cert}`,
+        `ssl_options.keyfile = ${key}`,
+        'ssl_options.verify = verify_none',
+      ],
+    })
+    cleanups.push(() => rabbit.dispose())
+    const url = new URL(rabbit.url.replace(/^amqp:/, 'amqps:'))
+    url.port = String(port)
+
+    const trusting = connect(url.href, { transportOptions: { tls: { ca: readFileSync(cert) } } })
+    await trusting.connect()
+    const error = await failure(connect(url.href).connect())
+
+    expect(trusting.server).toMatch(/^RabbitMQ/)
+    expect([error.code, error.fault]).toEqual(['MESSAGING_CONNECT_FAILED', 'fatal'])
   })
 })
 

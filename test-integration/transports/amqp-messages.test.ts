@@ -282,6 +282,32 @@ describeWith('rabbitmq', 'quorum queues over AMQP', () => {
     expect(await channel.removeQueue(name)).toBe(0)
   })
 
+  it('finds a way when the broker refuses a window for a whole channel', async () => {
+    const { channel, name, to } = await setup(quorum)
+    await channel.publish(['a', 'b', 'c'].map((text) => to(message(text))))
+    // Another connection, which does not know what kind of queue it is.
+    const connection = new Connection(`${urlOf('rabbitmq')}?frame_max=65536`)
+    open.push(connection)
+    const inbox = new Inbox()
+    const consumer = connection.consumer({
+      queues: [name],
+      declare: false,
+      prefetch: 2,
+      onDeliveries: inbox.onDeliveries,
+    })
+
+    await consumer.start()
+    await inbox.atLeast(2)
+    await quiet()
+
+    expect(inbox.deliveries.length).toBe(2)
+    await Promise.all(inbox.deliveries.map((delivery) => delivery.ack()))
+    await inbox.atLeast(3)
+    await inbox.deliveries[2]!.ack()
+    await consumer.stop()
+    expect(await channel.removeQueue(name)).toBe(0)
+  })
+
   it('gives back what the window held when a consumer is cancelled', async () => {
     const { connection, channel, name, to } = await setup(quorum)
     const other = uniqueName('other')

@@ -35,7 +35,11 @@ export class RedisBroadcast implements Broadcast {
     const pattern = this.#keys.pattern(exchange, routingKey)
     const listeners = this.#listeners.get(pattern) ?? new Set()
     this.#listeners.set(pattern, listeners.add(onText))
-    await this.#subscriber.psubscribe(pattern)
+    try {
+      await this.#subscriber.psubscribe(pattern)
+    } catch (error) {
+      throw redisError(error, 'subscribing at Redis')
+    }
     return async () => {
       listeners.delete(onText)
       if (listeners.size > 0) return

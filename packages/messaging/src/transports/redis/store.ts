@@ -104,12 +104,14 @@ export class RedisStore implements MessageStore {
   }
 
   async hasQueue(name: string): Promise<boolean> {
-    return this.#declared.has(name) || (await this.#client.exists(...this.#keys.lists(name))) > 0
+    if (this.#declared.has(name)) return true
+    return (await asked(this.#client.exists(...this.#keys.lists(name)))) > 0
   }
 
   async removeQueue(name: string): Promise<number> {
     const removed = await this.purge(name)
-    for (const { key, member } of this.#bound.get(name) ?? []) await this.#client.srem(key, member)
+    for (const { key, member } of this.#bound.get(name) ?? [])
+      await asked(this.#client.srem(key, member))
     this.#bound.delete(name)
     this.#declared.delete(name)
     return removed
@@ -117,7 +119,8 @@ export class RedisStore implements MessageStore {
 
   async count(queue: string): Promise<number> {
     this.#cork.hold()
-    const counts = await Promise.all(this.#keys.lists(queue).map((key) => this.#client.llen(key)))
+    const lists = this.#keys.lists(queue)
+    const counts = await asked(Promise.all(lists.map((key) => this.#client.llen(key))))
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
@@ -125,7 +128,7 @@ export class RedisStore implements MessageStore {
     const transaction = this.#client.multi()
     const lists = this.#keys.lists(queue)
     for (const key of lists) transaction.llen(key)
-    const results = await transaction.del(...lists).exec()
+    const results = await asked(transaction.del(...lists).exec())
     return (results ?? []).slice(0, -1).reduce((sum, [, count]) => sum + Number(count), 0)
   }
 
@@ -137,7 +140,7 @@ export class RedisStore implements MessageStore {
   async findExchange(name: string): Promise<Exchange | undefined> {
     const declared = this.#exchanges.get(name)
     if (declared) return declared
-    const members = await this.#client.smembers(this.#keys.binding(name))
+    const members = await asked(this.#client.smembers(this.#keys.binding(name)))
     if (members.length === 0) return undefined
     const isTopic = members.some((m) => decodeBinding(name, m, this.#keys.separator)?.isTopic)
     return makeExchange(name, { type: isTopic ? 'topic' : 'direct' })
@@ -145,7 +148,7 @@ export class RedisStore implements MessageStore {
 
   async removeExchange(name: string): Promise<void> {
     this.#exchanges.delete(name)
-    await this.#client.del(this.#keys.binding(name))
+    await asked(this.#client.del(this.#keys.binding(name)))
   }
 
   async bind(binding: Binding, exchange: Exchange | undefined): Promise<void> {
@@ -153,16 +156,16 @@ export class RedisStore implements MessageStore {
     const member = encodeBinding(binding, exchange?.type ?? 'direct', this.#keys.separator)
     const bound = this.#bound.get(binding.queue) ?? []
     this.#bound.set(binding.queue, [...bound, { key, member }])
-    await this.#client.sadd(key, member)
+    await asked(this.#client.sadd(key, member))
   }
 
   async unbind(binding: Binding, exchange: Exchange | undefined): Promise<void> {
     const member = encodeBinding(binding, exchange?.type ?? 'direct', this.#keys.separator)
-    await this.#client.srem(this.#keys.binding(binding.exchange), member)
+    await asked(this.#client.srem(this.#keys.binding(binding.exchange), member))
   }
 
   async readBindings(exchange: string): Promise<readonly Binding[]> {
-    const members = await this.#client.smembers(this.#keys.binding(exchange))
+    const members = await asked(this.#client.smembers(this.#keys.binding(exchange)))
     return members
       .map((member) => decodeBinding(exchange, member, this.#keys.separator)?.binding)
       .filter((binding) => binding !== undefined)
@@ -262,7 +265,7 @@ export class RedisStore implements MessageStore {
         ],
       ),
       // The other socket must be alive too: a dead one would mean that no notice ever comes.
-      this.#subscriber.ping(),
+      asked(this.#subscriber.ping()),
     ])
     this.#first = false
     if (!Array.isArray(out)) throw leaseLost()
@@ -321,7 +324,7 @@ export class RedisStore implements MessageStore {
     const keys = [sessions, unacked, unackedIndex, this.#keys.held(dead)]
     const [first = this.#keys.list(parkedQueue, 0), ...copies] = lists
     const moved = await this.#script('giveBack', keys, ['', receipt, first, 'R', text])
-    if (moved === 1) for (const list of copies) await this.#client.rpush(list, text)
+    if (moved === 1) for (const list of copies) await asked(this.#client.rpush(list, text))
     return Number(moved)
   }
 
@@ -329,6 +332,15 @@ export class RedisStore implements MessageStore {
     const bindings = await this.readBindings(back.exchange)
     const hits = bindings.filter((binding) => binding.routingKey === back.routingKey)
     return hits.length > 0 ? hits.map((binding) => binding.queue) : [back.routingKey]
+  }
+}
+
+/** A command outside the scripts, with its error typed. */
+async function asked<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw redisError(error, 'asking Redis')
   }
 }
 

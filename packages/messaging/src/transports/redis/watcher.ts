@@ -63,9 +63,9 @@ export class Watcher {
       this.#cork.hold()
       if (this.#tracks) {
         const caching = this.#client.call('CLIENT', 'CACHING', 'YES')
-        const found = this.#client.exists(...keys)
-        await caching
-        if ((await found) === 0) await woken
+        // Both in one: a link that breaks now rejects both, and neither may go unheard.
+        const [, found] = await Promise.all([caching, this.#client.exists(...keys)])
+        if (found === 0) await woken
         return
       }
       while (!signal.aborted && (await this.#client.exists(...keys)) === 0)

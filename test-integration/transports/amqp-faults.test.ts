@@ -117,10 +117,14 @@ describeWith('rabbitmq', 'AMQP over TLS', () => {
     const folder = mkdtempSync(join(tmpdir(), 'celeriac-tls-'))
     cleanups.push(() => Promise.resolve(rmSync(folder, { recursive: true })))
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const made = spawnSync('openssl', [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
-      ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', cert],
-    ])
+    const subject = [
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost,IP:127.0.0.1',
+    ]
+    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject]
+    const made = spawnSync('openssl', [...request, '-keyout', key, '-out', cert])
     expect(made.status).toBe(0)
     const port = await freePort()
     const rabbit = await startPrivateRabbit({
@@ -268,44 +272,6 @@ describeWith('rabbitmq', 'broken links over AMQP', () => {
     proxy.setMode('pass')
     const channel = await connection.channel()
     expect(channel.isOpen).toBe(true)
-  })
-
-  it('settles everything wherever the link is cut', async () => {
-    const proxy = await startProxy()
-    const name = uniqueName('cut')
-    const keeper = await connect(urlOf('rabbitmq')).channel()
-    await keeper.declareQueue(queue(name))
-    let confirmed = 0
-    let failed = 0
-    const cuts = Array.from({ length: 60 }, (_, i) => 1 + i * 25)
-    for (const direction of ['to-client', 'to-server'] as const) {
-      for (const cut of cuts) {
-        proxy.setMode({ cut, direction })
-        const connection = new Connection(proxy.through(urlOf('rabbitmq')), { connectTimeout: 2 })
-        try {
-          await connection.connect()
-          const channel = await connection.channel()
-          await channel.declareQueue(queue(name))
-          await channel.consume(name, { tag: 't' }, (deliveries) => {
-            for (const delivery of deliveries) void delivery.requeue().catch(() => undefined)
-          })
-          if (!(await channel.publish([to(name, `${direction}-${cut}`)]))) confirmed++
-        } catch (error) {
-          if (!MessagingError.is(error)) throw error
-          failed++
-        } finally {
-          await connection.close()
-        }
-      }
-    }
-
-    expect(confirmed + failed).toBe(cuts.length * 2)
-    expect(failed).toBeGreaterThan(0)
-    for (let i = 0; i < 100; i++) {
-      if ((await keeper.declareQueue(queue(name))).messages >= confirmed) break
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    expect(await keeper.removeQueue(name)).toBeGreaterThanOrEqual(confirmed)
   })
 
   it('comes back after the broker was killed, with every confirmed message', async () => {

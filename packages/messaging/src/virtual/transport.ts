@@ -32,17 +32,21 @@ export function virtualTransport({ name, capabilities, open }: VirtualOptions): 
             ambient.log.warn('a message that cannot be read was parked', { queue, reason }),
         },
       }
+      const opening = open(options, context)
       const store = await withDeadline(
-        open(options, context),
+        opening,
         options.timeoutMs,
         ambient.clock,
         `connecting to ${options.target.masked}`,
-        () =>
-          new MessagingError(
+        () => {
+          // It may still come about; nobody wants it then, and its lease must end.
+          opening.then((late) => late.close()).catch(() => undefined)
+          return new MessagingError(
             'MESSAGING_CONNECT_FAILED',
             'connection',
             `no connection to ${options.target.masked} within ${options.timeoutMs} ms`,
-          ),
+          )
+        },
       )
       return new VirtualSessionOwner(name, capabilities, store, options)
     },

@@ -11,6 +11,7 @@ export type CliCode =
   | 'CLI_NO_APP'
   | 'CLI_NO_RESULTS'
   | 'CLI_PIDFILE_EXISTS'
+  | 'CLI_STUCK'
 
 /** Options that every command takes, before or after its name. */
 export interface Globals {

@@ -48,6 +48,11 @@ export async function openApp(globals: Globals, options: OpenOptions = {}): Prom
     globals.app === undefined
       ? { app: new Celeriac('celeriac'), location: undefined }
       : await load(globals.app)
+  if (!(app instanceof Celeriac)) {
+    process.stderr.write(
+      'warning: the app was made by another copy of @celeriac/tasks; run the celeriac installed beside it\n',
+    )
+  }
   let overrides: Settings = { ...globals.settings, ...settings }
   app.override(overrides)
   let services = await app.setup()
@@ -111,20 +116,16 @@ async function exists(file: string): Promise<boolean> {
   )
 }
 
-let registered = false
+let isTypeScriptOn = false
 
 /** Makes `import` of TypeScript work in this process and in children. Safe to call twice. */
-export async function useTypeScript(): Promise<void> {
-  if (registered) return
-  registered = true
-  const { register } = await import('tsx/esm/api')
-  // A folder without a package.json is CommonJS to Node.
-  const cjs = await import('tsx/cjs/api')
-  cjs.register()
-  register()
+async function useTypeScript(): Promise<void> {
+  await import('./typescript/register.ts')
+  isTypeScriptOn = true
 }
 
 /** Options of Node that give a child process what this one has. */
 export function typeScriptArguments(): readonly string[] {
-  return registered ? ['--import', import.meta.resolve('tsx')] : []
+  if (!isTypeScriptOn) return []
+  return ['--import', new URL('./typescript/register.js', import.meta.url).href]
 }

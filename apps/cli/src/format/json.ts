@@ -4,7 +4,9 @@
 export function jsonText(value: unknown): string {
   return (
     JSON.stringify(value, (_, one: unknown) => {
-      if (typeof one === 'bigint') return one <= Number.MAX_SAFE_INTEGER ? Number(one) : String(one)
+      if (typeof one === 'bigint') {
+        return Number.isSafeInteger(Number(one)) ? Number(one) : String(one)
+      }
       if (one instanceof Map) return Object.fromEntries(one)
       if (one instanceof Set) return [...one]
       if (ArrayBuffer.isView(one))

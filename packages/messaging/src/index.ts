@@ -36,6 +36,7 @@ export type { Serializer } from './codec/serializer.ts'
 export type { Compressor } from './codec/compressor.ts'
 export { serializers } from './serializers/index.ts'
 export { compressors } from './compressors/index.ts'
+export { Decimal, LocalDate, LocalTime, Uuid } from './serializers/json-values.ts'
 
 // Transports
 export type { Capabilities } from './transport/capabilities.ts'

@@ -118,7 +118,8 @@ return 1
  * Renews the lease and looks for what is to be given back. KEYS: sessions, unacked, unacked_index, held,
  * dead; ARGV: session, lease ms, visibility timeout s, limit, prefix of the held sets, '1' at the first
  * call, '1' to refresh the scores of what this session holds. Answers 0 when the lease is gone, else
- * {ms until the next due one or -1, then dead session or '', receipt and value of each to give back}.
+ * {ms until the next one is due or the next lease ends, then dead session or '', receipt and value of each
+ * to give back}.
  */
 const tick = `
 local time = redis.call('TIME')
@@ -166,6 +167,9 @@ local nearest = redis.call('ZRANGEBYSCORE', KEYS[3], string.format('(%.6f', now 
 if nearest[2] then
   out[1] = math.ceil((tonumber(nearest[2]) + ARGV[3] - now) * 1000)
 end
+local lease = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+local ends = math.max(1, math.ceil(tonumber(lease[2]) - now * 1000) + 2)
+if out[1] < 0 or ends < out[1] then out[1] = ends end
 return out
 `
 

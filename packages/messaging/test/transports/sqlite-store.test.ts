@@ -178,6 +178,19 @@ describe('what a session holds', () => {
     expect(await other.store.count('q')).toBe(1)
   })
 
+  it('stays when everybody was away, and goes back when one does not return', async () => {
+    const path = join(folder(), 'b.db')
+    const [one, other] = [await openStore(path, 'one'), await openStore(path, 'other')]
+    await one.store.push([push('a')])
+    await one.store.take(['q'], 1)
+    await other.store.tick()
+
+    other.clock.aheadMs = 3_600_000
+    expect((await other.store.tick()).restored).toBe(0)
+    other.clock.aheadMs += 5000
+    expect((await other.store.tick()).restored).toBe(1)
+  })
+
   it('keeps its lease while it ticks', async () => {
     const path = join(folder(), 'b.db')
     const [one, other] = [await openStore(path, 'one'), await openStore(path, 'other')]

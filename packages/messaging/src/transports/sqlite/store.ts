@@ -34,6 +34,7 @@ export class SqliteStore implements MessageStore {
   readonly #session: number
   /** Queues of this session that go by themselves when nobody says that they are used. */
   readonly #temporary = new Set<string>()
+  #lastTickMs: number | undefined
   #closing: Promise<void> | undefined
   #resolveClosed!: (reason: MessagingError | undefined) => void
 
@@ -193,7 +194,11 @@ export class SqliteStore implements MessageStore {
       const { sql } = this.#broker
       const leaseEnd = this.#now + leaseMs
       if (Number(sql.renew.run(leaseEnd, this.#session).changes) === 0) throw leaseLost()
-      const restored = this.#sweep()
+      // After a machine slept, its clock was set or this thread stood still, everybody's lease looks ended:
+      // the others first get the time to say that they live.
+      const wasAway = this.#lastTickMs !== undefined && this.#now - this.#lastTickMs > leaseMs
+      this.#lastTickMs = this.#now
+      const restored = this.#sweep(!wasAway)
       if (this.#temporary.size > 0)
         sql.useQueues.run(this.#now, JSON.stringify([...this.#temporary]))
       for (const { name } of sql.unusedQueues.all(this.#now)) this.#remove(name as string)
@@ -279,7 +284,7 @@ export class SqliteStore implements MessageStore {
   }
 
   /** What dead sessions held goes back, and what is due. */
-  #sweep(): number {
+  #sweep(leasesCount: boolean): number {
     const { sql } = this.#broker
     let restored = 0
     for (const row of sql.others.all(this.#session)) {
@@ -288,7 +293,8 @@ export class SqliteStore implements MessageStore {
         pid: row['pid'] as number,
         started: row['started'] as string,
       }
-      if ((row['lease_end'] as number) >= this.#now && !isGone(other, this.#identity)) continue
+      const ended = leasesCount && (row['lease_end'] as number) < this.#now
+      if (!ended && !isGone(other, this.#identity)) continue
       sql.leave.run(row['id']!)
       restored += this.#touchAll(sql.giveBack.all(row['id']!))
     }

@@ -63,9 +63,17 @@ afterEach(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const shared = newUrl()
+const probe = await new Connection(shared).connect()
+const server = probe.server
+await probe.close()
 transportSuite(
   { describe, it },
-  { name: 'sqlite', capabilities, connect: () => new Connection(shared), unique: uniqueName },
+  {
+    name: `sqlite [${server}]`,
+    capabilities,
+    connect: () => new Connection(shared),
+    unique: uniqueName,
+  },
 )
 
 describe('the embedded broker between processes', () => {

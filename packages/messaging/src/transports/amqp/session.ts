@@ -10,7 +10,7 @@ import { channelError, linkError, reply, replyCodeOf } from './faults.ts'
 import { socketOf } from './wire.ts'
 
 /** Longest wait for the broker's good-bye. */
-const farewellMs = 3000
+const farewellMs = 2000
 /** Brokers, by URL, that refused a window for a whole channel: it costs a link to find out. */
 const withoutChannelWindow = new Set<string>()
 

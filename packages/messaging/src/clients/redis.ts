@@ -54,6 +54,8 @@ function redisOptions({
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
+    // A server that still loads its data says how long it may take, and ioredis would wait that long.
+    maxLoadingRetryTime: 100,
     ...(heartbeatSeconds > 0 && { commandTimeout: heartbeatSeconds * 1000 }),
   }
   for (const name of passedThrough) {

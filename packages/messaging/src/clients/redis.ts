@@ -64,10 +64,14 @@ function redisOptions({
   return options
 }
 
-/** Comes back by itself, with its subscriptions; what is asked meanwhile waits, at most its deadline. */
+/**
+ * Comes back by itself, with its subscriptions; what is asked meanwhile waits, at most its deadline. What
+ * was under way is asked again, so it must do no harm twice.
+ */
 const reconnecting = {
   enableOfflineQueue: true,
   autoResubscribe: true,
+  autoResendUnfulfilledCommands: true,
   maxRetriesPerRequest: null,
   retryStrategy: (attempt: number): number => Math.min(50 * 2 ** attempt, 1000),
 } as const

@@ -1,5 +1,8 @@
 // Nothing that was confirmed is lost, whatever dies: workers are killed and the broker is restarted while
 // tasks are sent and run. `npm run test:chaos` runs the long version of the same.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterAll, describe, expect, it } from '@jest/globals'
 import { probeAmqp, probeRedis } from '../../scripts/services/index.mjs'
 import { reportLine, runOutage, type BrokerFault, type OutageReport } from '../fixtures/outage.ts'
@@ -116,5 +119,24 @@ describeWith('rabbitmq', 'tasks on RabbitMQ', () => {
 })
 
 describe('tasks on the embedded broker', () => {
-  it.todo('survive killed workers')
+  it(
+    'survive killed workers',
+    async () => {
+      const folder = mkdtempSync(path.join(tmpdir(), 'celeriac-sqlite-'))
+      try {
+        const report = await runOutage({
+          name: 'sqlite',
+          urls: { broker: `sqlite://${path.join(folder, 'broker.db')}` },
+          queue: 'ledger',
+          tasks: size.tasks,
+          workerKills: size.workerKills,
+        })
+
+        expectNothingLost(report)
+      } finally {
+        rmSync(folder, { recursive: true, force: true })
+      }
+    },
+    timeoutMs,
+  )
 })

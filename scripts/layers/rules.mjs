@@ -110,5 +110,5 @@ export const doors = {
   'node:sqlite': 'packages/messaging/src/clients/sqlite.ts',
   'temporal-polyfill': 'packages/tasks/src/schedule/zoned-time.ts',
   commander: 'apps/cli/src/',
-  tsx: 'apps/cli/src/',
+  esbuild: 'apps/cli/src/',
 }

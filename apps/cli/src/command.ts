@@ -5,6 +5,7 @@ import type { Settings } from '@celeriac/tasks'
 /** Stable names of what can be wrong with a command line. */
 export type CliCode =
   | 'CLI_USAGE'
+  | 'CLI_COMPILE'
   | 'CLI_UNKNOWN_COMMAND'
   | 'CLI_NOT_SUPPORTED'
   | 'CLI_POOL_UNKNOWN'

@@ -12,6 +12,16 @@ export class UsageError extends Error {
   }
 }
 
+/** A module in TypeScript is not what it should be. */
+export class CompileError extends Error {
+  readonly code: CliCode = 'CLI_COMPILE'
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'CompileError'
+  }
+}
+
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const
 
 /** Codes of the libraries that mean a mistake on the command line or in a setting. */

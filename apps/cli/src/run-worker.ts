@@ -19,7 +19,7 @@ import type { WorkerArguments } from './commands/worker.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { banner } from './format/banner.ts'
 import { colours } from './format/colour.ts'
-import { openApp, typeScriptArguments, type OpenedApp, type Services } from './load-app.ts'
+import { openApp, type OpenedApp, type Services } from './load-app.ts'
 import { logOptions, openLog, useLog } from './logging.ts'
 import { takePidfile } from './pidfile.ts'
 import { aborted, listenForStop, stopText, type StopSignals } from './stop-signals.ts'
@@ -51,7 +51,7 @@ export async function runWorker(
     ...(given.excludeQueues && { excludeQueues: given.excludeQueues }),
     location: {
       ...opened.location,
-      execArgv: [...typeScriptArguments(), ...childLogArguments(logged)],
+      execArgv: childLogArguments(logged),
     },
   })
   const removePidfile =

@@ -8,6 +8,8 @@ export interface Logger {
   info(message: string, fields?: Fields): void
   warn(message: string, fields?: Fields): void
   error(message: string, fields?: Fields): void
+  /** False when such a line would go nowhere, so that costly ones are not made. */
+  isEnabled(level: Level): boolean
   /** The same logger with these fields on every line. */
   with(fields: Fields): Logger
 }
@@ -38,6 +40,7 @@ export function makeLogger(
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
+    isEnabled: (level) => ranks[level] >= ranks[least],
     with: (fields) => makeLogger(sink, least, { ...base, ...fields }),
   }
 }

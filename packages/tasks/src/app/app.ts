@@ -13,6 +13,7 @@ import { resolve, type Source } from '../config/resolve.ts'
 import type { ResultBackend } from '../backend/backend.ts'
 import { currentExecution } from '../execution/context.ts'
 import { TasksError } from '../kernel/errors.ts'
+import { importFile, type ModuleImporter } from '../kernel/module-importer.ts'
 import type { AppSignals } from '../kernel/signals.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
@@ -42,6 +43,8 @@ export class Celeriac {
   readonly registry = new Registry()
   readonly signals = new Signals<AppSignals>()
   readonly module: string | undefined
+  /** How this app imports its settings file and the modules it includes. */
+  importModule: ModuleImporter = importFile
   readonly [brand] = true
   readonly #ambient: Partial<Ambient>
   readonly #loads: boolean
@@ -242,10 +245,11 @@ export class Celeriac {
     const sources: Source[] = []
     const warnings: string[] = []
     if (this.#loads) {
-      const usual = await defaultSource(process.env)
+      const usual = await defaultSource(process.env, process.cwd(), this.importModule)
       if (usual) sources.push(usual)
     }
-    for (const file of this.#files) sources.push(await fileSource(file))
+    for (const file of this.#files)
+      sources.push(await fileSource(file, process.cwd(), this.importModule))
     if (this.#loads) {
       const environment = environmentSource(process.env)
       sources.push(environment.source)

@@ -1,15 +1,16 @@
 /** Finds the app in a module, for the command line and for child processes. */
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import path from 'node:path'
 import { access } from 'node:fs/promises'
 import type { Executor } from '../execution/executor.ts'
 import { TasksError } from '../kernel/errors.ts'
 import type { AppLocation } from '../kernel/app-location.ts'
+import { importCompiled, importFile, type ModuleImporter } from '../kernel/module-importer.ts'
 import { Celeriac } from './app.ts'
 
 export interface FoundApp {
   readonly app: Celeriac
-  readonly location: Omit<AppLocation, 'overrides' | 'hostname' | 'execArgv'>
+  readonly location: Pick<AppLocation, 'module' | 'exportName'>
 }
 
 const extensions = [
@@ -28,7 +29,11 @@ const extensions = [
  * `module` or `module:export`. The module is a path or a dotted name as in Python (`proj.tasks`). Without
  * an export it is `app`, `celery`, the default, or the only app there. Throws `TASKS_APP_NOT_FOUND`.
  */
-export async function loadApp(spec: string, directory = process.cwd()): Promise<FoundApp> {
+export async function loadApp(
+  spec: string,
+  directory = process.cwd(),
+  importModule: ModuleImporter = importFile,
+): Promise<FoundApp> {
   const [, name = spec, exportName] = /^(.*?)(?::([\w$.]+))?$/.exec(spec) ?? []
   const file = await findModule(name, directory)
   if (file === undefined) {
@@ -37,11 +42,14 @@ export async function loadApp(spec: string, directory = process.cwd()): Promise<
       `no module '${name}' in ${directory}; give -A a file (./tasks.ts) or a file and an export (./tasks.ts:app)`,
     )
   }
-  const module = pathToFileURL(file).href
-  return await appIn(module, exportName)
+  return await appIn(file, exportName, importModule)
 }
 
-async function findModule(name: string, directory: string): Promise<string | undefined> {
+/** The file of a module that is named by a path or a dotted name; undefined when there is none. */
+export async function findModule(
+  name: string,
+  directory = process.cwd(),
+): Promise<string | undefined> {
   const dotted =
     /^[\w.]+$/.test(name) && !/\.[cm]?[jt]s$/.test(name) ? name.replaceAll('.', '/') : name
   for (const base of new Set([name, dotted])) {
@@ -59,17 +67,25 @@ async function findModule(name: string, directory: string): Promise<string | und
   return undefined
 }
 
-async function appIn(module: string, exportName: string | undefined): Promise<FoundApp> {
-  const exports = exportsOf((await import(module)) as Record<string, unknown>)
+async function appIn(
+  module: string,
+  exportName: string | undefined,
+  importModule: ModuleImporter,
+): Promise<FoundApp> {
+  const exports = exportsOf(await importModule(module))
+  const found = (app: Celeriac, name: string): FoundApp => {
+    app.importModule = importModule
+    return { app, location: { module, exportName: name } }
+  }
   const names = exportName === undefined ? ['app', 'celery', 'default'] : [exportName]
   for (const name of names) {
     const value = exports[name]
-    if (Celeriac.is(value)) return { app: value, location: { module, exportName: name } }
+    if (Celeriac.is(value)) return found(value, name)
   }
   const apps = Object.keys(exports).filter((name) => Celeriac.is(exports[name]))
   if (exportName === undefined && apps.length === 1) {
     const [name] = apps as [string]
-    return { app: exports[name] as Celeriac, location: { module, exportName: name } }
+    return found(exports[name] as Celeriac, name)
   }
   const what = exportName === undefined ? 'no app' : `no app '${exportName}'`
   const others = apps.length > 0 ? `; apps there: ${apps.join(', ')}` : ''
@@ -94,7 +110,9 @@ export interface LoadedApp {
 
 /** What a child process of a pool does first. */
 export async function loadForChild(location: AppLocation): Promise<LoadedApp> {
-  const { app } = await appIn(location.module!, location.exportName)
+  const { module = '', exportName, compiled } = location
+  const file = module.startsWith('file:') ? fileURLToPath(module) : module
+  const { app } = await appIn(file, exportName, importCompiled(compiled))
   app.override(location.overrides)
   const services = await app.setup()
   await loadIncluded(app)
@@ -109,6 +127,6 @@ export async function loadIncluded(app: Celeriac, directory = process.cwd()): Pr
     if (file === undefined) {
       throw new TasksError('TASKS_APP_NOT_FOUND', `no module '${name}' to include in ${directory}`)
     }
-    await import(pathToFileURL(file).href)
+    await app.importModule(file)
   }
 }

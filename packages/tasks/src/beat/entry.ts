@@ -1,5 +1,6 @@
 /** One periodic task: what is configured, what is remembered, and the tick that is sent. */
 import { createHash } from 'node:crypto'
+import { AppliedSignature } from '../app/applied-signature.ts'
 import type { BeatEntrySetting } from '../config/options/structures.ts'
 import { isMapping } from '../config/option.ts'
 import { ConfigError } from '../kernel/errors.ts'
@@ -54,13 +55,19 @@ export function entryFrom(
     const message = `the entry '${name}' of beatSchedule: ${why}`
     throw new ConfigError('TASKS_CONFIG_INVALID', message, 'beatSchedule', { cause })
   }
-  const { task, args = [], kwargs = {}, options = {}, relative, enabled = true } = setting
+  const { task, relative, enabled = true } = setting
+  const call = AppliedSignature.is(task) ? task.data : undefined
+  if (call !== undefined && call.kind !== 'call')
+    return refuse(`a ${call.kind} cannot be scheduled as it is: schedule a task that sends it`)
+  const { args = call?.args ?? [], kwargs = call?.kwargs ?? {} } = setting
+  if (setting.options !== undefined && !isMapping(setting.options))
+    return refuse('options must be a mapping')
+  const options = { ...call?.options, ...setting.options }
   const taskName = typeof task === 'string' ? task : task?.name
   if (typeof taskName !== 'string' || taskName === '')
     return refuse('task must be a task or a name')
   if (!Array.isArray(args) && typeof args !== 'function') return refuse('args must be a list')
   if (!isMapping(kwargs) && typeof kwargs !== 'function') return refuse('kwargs must be a mapping')
-  if (!isMapping(options)) return refuse('options must be a mapping')
   try {
     const schedule = scheduleFrom(setting.schedule, {
       ...(relative === undefined ? {} : { relative }),

@@ -1,9 +1,9 @@
 /** Reads settings from where they are kept: a file, a module, the environment. resolve.ts judges them. */
 import { access, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { nearest } from '@celeriac/messaging/internal'
 import { ConfigError } from '../kernel/errors.ts'
+import { importFile, type ModuleImporter } from '../kernel/module-importer.ts'
 import { findNamespaced, knownNames, snakeName } from './aliases.ts'
 import { isMapping } from './option.ts'
 import type { OptionName } from './options.ts'
@@ -56,12 +56,17 @@ const extensions = ['', '.ts', '.mts', '.mjs', '.js', '.cjs', '.json']
  * The settings of a file: `.json`, or a module whose default export (or, without one, whose exports) are
  * settings. The extension may be left out. Throws a ConfigError `TASKS_CONFIG_LOAD_FAILED`.
  */
-export async function fileSource(file: string, directory = process.cwd()): Promise<Source> {
+export async function fileSource(
+  file: string,
+  directory = process.cwd(),
+  importModule: ModuleImporter = importFile,
+): Promise<Source> {
   const found = await firstFile(path.resolve(directory, file))
   if (found === undefined) {
     throw failed(file, `no such file; tried ${extensions.map((one) => file + one).join(', ')}`)
   }
-  const settings = path.extname(found) === '.json' ? await readJson(found) : await readModule(found)
+  const settings =
+    path.extname(found) === '.json' ? await readJson(found) : await readModule(found, importModule)
   if (!isMapping(settings)) throw failed(file, 'it does not hold a mapping of settings')
   return { from: `the file ${file}`, settings }
 }
@@ -73,11 +78,13 @@ export async function fileSource(file: string, directory = process.cwd()): Promi
 export async function defaultSource(
   env: Environment,
   directory = process.cwd(),
+  importModule: ModuleImporter = importFile,
 ): Promise<Source | undefined> {
   const named = env['CELERY_CONFIG_MODULE']
-  if (named !== undefined && named !== '') return fileSource(named, directory)
+  if (named !== undefined && named !== '') return fileSource(named, directory, importModule)
   const usual = await firstFile(path.resolve(directory, 'celeryconfig'))
-  return usual === undefined ? undefined : fileSource(path.basename(usual), directory)
+  if (usual === undefined) return undefined
+  return await fileSource(path.basename(usual), directory, importModule)
 }
 
 async function firstFile(base: string): Promise<string | undefined> {
@@ -102,9 +109,9 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-async function readModule(file: string): Promise<unknown> {
+async function readModule(file: string, importModule: ModuleImporter): Promise<unknown> {
   try {
-    const loaded = (await import(pathToFileURL(file).href)) as Record<string, unknown>
+    const loaded = await importModule(file)
     return isMapping(loaded['default']) ? loaded['default'] : { ...loaded }
   } catch (error) {
     const isTypeScript = (error as { code?: unknown }).code === 'ERR_UNKNOWN_FILE_EXTENSION'

@@ -1,6 +1,6 @@
 /** Where the app's module is, for a child process to import; plain data. */
 export interface AppLocation {
-  /** Absolute `file:` URL of the module; undefined when the app was made without one. */
+  /** The module's file, or its `file:` URL; undefined when the app was made without one. */
   readonly module: string | undefined
   /** Name of the export that holds the app. */
   readonly exportName: string
@@ -8,6 +8,8 @@ export interface AppLocation {
   readonly overrides: Readonly<Record<string, unknown>>
   /** Name of the worker node. */
   readonly hostname: string
-  /** Options of Node itself a child needs to load the module (a loader for TypeScript). */
+  /** What was made of modules Node cannot load as they are: source file → URL of the result. */
+  readonly compiled: Readonly<Record<string, string>>
+  /** Options of Node itself a child is started with. */
   readonly execArgv: readonly string[]
 }

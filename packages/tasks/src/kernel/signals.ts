@@ -15,7 +15,10 @@ export interface WorkerSignals {
   /** Consuming, for the first time or again after a lost link. */
   consumerReady: { readonly recovered: boolean; readonly queues: readonly string[] }
   consumerInterrupted: { readonly error: Error }
-  taskReceived: { readonly id: string; readonly task: string; readonly etaMs: number | undefined }
+  /** It came before its time, and waits at the broker or here; epoch milliseconds. */
+  taskHeld: { readonly id: string; readonly task: string; readonly untilMs: number }
+  /** It is to be run now. */
+  taskReceived: { readonly id: string; readonly task: string }
   /** It has begun to run, in the process with this id. */
   taskStarted: { readonly id: string; readonly task: string; readonly pid: number }
   /** It ended by itself: succeeded, failed, retried, ignored or rejected. */

@@ -41,7 +41,8 @@ export async function createWorker(app: Celeriac, options: WorkerOptions = {}): 
     module: options.location?.module ?? app.module,
     exportName: options.location?.exportName ?? 'app',
     overrides: options.location?.overrides ?? {},
-    execArgv: options.location?.execArgv ?? [],
+    compiled: options.location?.compiled ?? {},
+    execArgv: options.location?.execArgv ?? loadersOf(process.execArgv),
     hostname,
   }
   const pool = makePool({
@@ -64,5 +65,14 @@ export async function createWorker(app: Celeriac, options: WorkerOptions = {}): 
     log: ambient.log,
     find: (task) => app.registry.find(task),
     suggest: (task) => app.registry.suggest(task),
+  })
+}
+
+/** The loaders this process was started with (`--import tsx`): children load the same modules. */
+function loadersOf(execArgv: readonly string[]): string[] {
+  return execArgv.flatMap((one, i) => {
+    if (/^--(import|loader|experimental-loader|require)=/.test(one)) return [one]
+    if (!/^(--(import|loader|experimental-loader|require)|-r)$/.test(one)) return []
+    return [one, execArgv[i + 1] ?? '']
   })
 }

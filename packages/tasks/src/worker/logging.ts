@@ -13,13 +13,6 @@ export function logWorker({ signals }: Pick<Worker, 'signals'>, log: Logger): ()
     signals.on('consumerInterrupted', ({ error }) =>
       log.warn(`consuming was interrupted, trying again: ${error.message}`),
     ),
-    signals.on('taskReceived', ({ id, task, etaMs }) =>
-      log.info(
-        etaMs === undefined
-          ? `Task ${task}[${id}] received`
-          : `Task ${task}[${id}] received, for ${new Date(etaMs).toISOString()}`,
-      ),
-    ),
     signals.on('taskEnded', ({ report }) => logReport(report, log)),
     signals.on('taskRevoked', ({ id, task, why }) =>
       log.info(why === 'expired' ? `Task ${task}[${id}] expired` : `Task ${task}[${id}] revoked`),
@@ -37,12 +30,22 @@ export function logWorker({ signals }: Pick<Worker, 'signals'>, log: Logger): ()
     ),
     signals.on('workerStopped', () => log.info('stopped')),
   ]
+  // Sentences nobody reads are not made: at full speed they would cost as much as the tasks.
+  if (log.isEnabled('info')) {
+    offs.push(
+      signals.on('taskHeld', ({ id, task, untilMs }) =>
+        log.info(`Task ${task}[${id}] held until ${new Date(untilMs).toISOString()}`),
+      ),
+      signals.on('taskReceived', ({ id, task }) => log.info(`Task ${task}[${id}] received`)),
+    )
+  }
   return () => {
     for (const off of offs) off()
   }
 }
 
 function logReport(report: ExecutionReport, log: Logger): void {
+  if (report.state !== 'FAILURE' && !log.isEnabled('info')) return
   const name = `Task ${report.task}[${report.id}]`
   const seconds = `${report.runtime.toFixed(3)}s`
   switch (report.state) {

@@ -91,7 +91,7 @@ export class Worker {
       localAttempts: (id) => this.#lost.get(id) ?? 0,
       running: (id) => this.#running.get(id),
       run: (request) => this.#run(request),
-      hold: (delivery, untilMs) => this.#hold(delivery, untilMs),
+      hold: (delivery, meta, untilMs) => this.#hold(delivery, meta, untilMs),
       fail: (job, error, state) => this.#track(executor.fail(job, error, state)),
       park: (delivery, reason, detail, meta) =>
         this.#track(this.#park(delivery, reason, detail, meta)),
@@ -161,6 +161,7 @@ export class Worker {
     const { connection, pool, queues, config } = this.#services
     this.#holdsAtBroker = (await connection.capabilities()).delay
     await pool.start()
+    if (this.#stopping) return
     this.#prefetch = config.workerDisablePrefetch
       ? pool.size
       : pool.size * config.workerPrefetchMultiplier
@@ -190,8 +191,11 @@ export class Worker {
   async #stop(graceSeconds: number): Promise<void> {
     const { pool, connection } = this.#services
     const { clock } = connection.ambient
+    const wasStarting = this.#state === 'starting'
     this.#state = 'stopping'
     this.signals.emit('workerStopping', { how: this.#stopSignal.signal.aborted ? 'cold' : 'warm' })
+    // It has consumed nothing yet; waiting for the broker would be waiting for ever.
+    if (wasStarting) await this.#consumer?.stop()
     await this.#starting?.catch(() => undefined)
     await this.#consumer?.cancel()
     for (const delivery of this.#holds.drain()) this.#quietly(delivery.settle('restore'))
@@ -230,8 +234,8 @@ export class Worker {
     }
   }
 
-  #onReceived({ id, task, etaMs }: TaskMeta): void {
-    if (this.signals.has('taskReceived')) this.signals.emit('taskReceived', { id, task, etaMs })
+  #onReceived({ id, task }: TaskMeta): void {
+    if (this.signals.has('taskReceived')) this.signals.emit('taskReceived', { id, task })
   }
 
   #run(request: Request): void {
@@ -336,7 +340,8 @@ export class Worker {
     this.#checkIdle()
   }
 
-  #hold(delivery: Delivery, untilMs: number): void {
+  #hold(delivery: Delivery, { id, task }: TaskMeta, untilMs: number): void {
+    if (this.signals.has('taskHeld')) this.signals.emit('taskHeld', { id, task, untilMs })
     if (this.#holdsAtBroker) return this.#quietly(delivery.settle({ delayUntilMs: untilMs }))
     this.#holds.add(delivery, untilMs)
     this.#widen()

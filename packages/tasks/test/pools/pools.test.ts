@@ -17,7 +17,7 @@ function options(concurrency: number, maxTasksPerChild?: number): PoolOptions {
     maxTasksPerChild,
     maxMemoryPerChildKib: undefined,
     execute: executor.execute,
-    app: { ...location, overrides: {}, hostname: 'pools@test', execArgv: [] },
+    app: { ...location, overrides: {}, hostname: 'pools@test', compiled: {}, execArgv: [] },
     startTimeoutMs: 20_000,
     onWarning: () => undefined,
   }
@@ -79,7 +79,7 @@ describe('the shelf of pools', () => {
   it('says why a child could not start', async () => {
     const makePool = await pools.processes.load()
     const { app: at, ...rest } = options(1)
-    const pool = makePool({ ...rest, app: { ...at, module: 'file:///nowhere/at-all.mjs' } })
+    const pool = makePool({ ...rest, app: { ...at, module: '/nowhere/at-all.mjs' } })
 
     await expect(pool.start()).rejects.toThrow(/could not load the app.*nowhere/s)
   })

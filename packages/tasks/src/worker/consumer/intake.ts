@@ -33,7 +33,7 @@ export interface IntakeServices {
   running(id: string): Request | undefined
 
   run(request: Request): void
-  hold(delivery: Delivery, untilMs: number): void
+  hold(delivery: Delivery, meta: TaskMeta, untilMs: number): void
   /** Records the end of a task that is not run; never rejects. */
   fail(job: JobMessage, error: Error, state: 'FAILURE' | 'REVOKED'): Promise<ExecutionReport>
   park(
@@ -79,8 +79,7 @@ export class Intake {
       case 'run':
         return this.#run(meta, delivery)
       case 'hold':
-        this.#services.onReceived(meta)
-        return this.#services.hold(delivery, decision.untilMs)
+        return this.#services.hold(delivery, meta, decision.untilMs)
       case 'drop':
         return this.#act(this.#drop(meta, delivery, decision.why))
       case 'park':

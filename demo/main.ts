@@ -9,7 +9,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chain, groupOf } from '@celeriac/tasks'
+import { chain, GroupResult, groupOf } from '@celeriac/tasks'
 import { countText, joinCounts, reportText } from './counting.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -69,6 +69,23 @@ async function startWorker(): Promise<ChildProcess> {
   return worker
 }
 
+/** Says how many members of the group are done, until all are. */
+async function showProgress(group: unknown, count: number): Promise<void> {
+  if (!(group instanceof GroupResult)) throw new Error('the workflow does not begin with a group')
+  const end = performance.now() + deadlineSeconds * 1000
+  for (let done = -1; done < count && performance.now() < end;) {
+    const now = await group.completedCount()
+    if (now !== done) {
+      const bar = '#'.repeat(Math.round((now / count) * 30)).padEnd(30, '.')
+      const line = `  [${bar}] ${now} of ${count}`
+      if (process.stdout.isTTY) process.stdout.write(`\r${line}${now === count ? '\n' : ''}`)
+      else say(line)
+    }
+    done = now
+    if (done < count) await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 async function workflow(): Promise<void> {
   const files = await documents()
   const direct = performance.now()
@@ -86,6 +103,7 @@ async function workflow(): Promise<void> {
     join.s(),
     report.s(),
   ).delay()
+  await showProgress(sent.parent?.parent, files.length)
   show('group, join, report', await sent.get({ timeout: deadlineSeconds }), expected, started)
   say(`       computed directly                  ${directMs.padStart(5)} ms   ${expected}`)
 

@@ -19,6 +19,7 @@ import { Executor } from '../execution/executor.ts'
 import { Recorder } from '../execution/record.ts'
 import { clientName } from '../kernel/names.ts'
 import type { AppSignals } from '../kernel/signals.ts'
+import { resultOf } from '../result/group-result.ts'
 import { ResultReader } from '../result/wait.ts'
 import { Queues } from '../routing/queues.ts'
 import { Router } from '../routing/router.ts'
@@ -60,7 +61,7 @@ export class Services {
     this.queues = new Queues(config, this.ambient.nextId)
     this.router = new Router(this.queues, config)
     const backend = (): Promise<ResultBackend> => this.backend()
-    this.results = new ResultReader(backend, this.ambient)
+    this.results = new ResultReader(backend, this.ambient, resultOf)
     this.recorder = new Recorder(backend)
     this.outbox = new Outbox({
       ambient: this.ambient,

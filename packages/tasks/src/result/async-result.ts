@@ -5,6 +5,7 @@ import type { ResultRecord } from '../backend/result-record.ts'
 import { TaskRevokedError } from '../kernel/errors.ts'
 import { propagateStates, isReady } from '../kernel/states.ts'
 import { decodeFailure, type RemoteError } from '../protocol/failures.ts'
+import type { ResultHandle } from './handle.ts'
 import type { ResultReader, WaitOptions } from './wait.ts'
 
 export interface GetOptions extends WaitOptions {
@@ -14,7 +15,7 @@ export interface GetOptions extends WaitOptions {
   readonly onProgress?: (record: ResultRecord) => void
 }
 
-export class AsyncResult<R = unknown> {
+export class AsyncResult<R = unknown> implements ResultHandle {
   readonly id: string
   readonly tree: ResultTree
   readonly #reader: ResultReader
@@ -27,10 +28,10 @@ export class AsyncResult<R = unknown> {
     this.#reader = reader
   }
 
-  /** The task before this one in its chain. */
-  get parent(): AsyncResult | undefined {
+  /** What came before it in its workflow: a task, or a group (a `GroupResult`). */
+  get parent(): ResultHandle | undefined {
     const [[, parent]] = this.tree
-    return parent ? new AsyncResult(parent, this.#reader) : undefined
+    return parent ? this.#reader.handleOf(parent) : undefined
   }
 
   /**

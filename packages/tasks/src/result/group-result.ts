@@ -2,12 +2,15 @@
 import { stringifyJson, parseJson } from '@celeriac/messaging/internal'
 import { idOf, readTree, type ResultTree } from '../canvas/result-tree.ts'
 import { AsyncResult, type GetOptions } from './async-result.ts'
+import type { ResultHandle } from './handle.ts'
 import type { ResultReader } from './wait.ts'
 
 /** A member: a task, or a group inside the group. */
 export type Member = AsyncResult | GroupResult
 
-export class GroupResult<R extends readonly unknown[] = readonly unknown[]> {
+export class GroupResult<
+  R extends readonly unknown[] = readonly unknown[],
+> implements ResultHandle {
   readonly id: string
   readonly tree: ResultTree
   readonly results: readonly Member[]
@@ -20,7 +23,8 @@ export class GroupResult<R extends readonly unknown[] = readonly unknown[]> {
     this.results = (tree[1] ?? []).map((member) => resultOf(member, reader))
   }
 
-  get parent(): Member | undefined {
+  /** What came before it in its workflow. */
+  get parent(): ResultHandle | undefined {
     const [[, parent]] = this.tree
     return parent ? resultOf(parent, this.#reader) : undefined
   }

@@ -6,8 +6,10 @@ import type { Ambient } from '@celeriac/messaging'
 import { TurnBatch } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
 import { decodeRecord, type ResultRecord } from '../backend/result-record.ts'
+import type { ResultTree } from '../canvas/index.ts'
 import { TasksError, TimeoutError } from '../kernel/errors.ts'
 import { isReady } from '../kernel/states.ts'
+import type { ResultHandle } from './handle.ts'
 
 export interface WaitOptions {
   /** Seconds until `TimeoutError`; default for ever. */
@@ -19,12 +21,19 @@ export interface WaitOptions {
 /** What the results of one app share: its backend, and reads of one turn that leave together. */
 export class ResultReader {
   readonly ambient: Ambient
+  readonly handleOf: (tree: ResultTree) => ResultHandle
   readonly #backend: () => Promise<ResultBackend>
   readonly #reads: TurnBatch<string, readonly (string | undefined)[]>
 
-  constructor(backend: () => Promise<ResultBackend>, ambient: Ambient) {
+  /** `handleOf` makes the handle a tree stands for: of a task or of a group. */
+  constructor(
+    backend: () => Promise<ResultBackend>,
+    ambient: Ambient,
+    handleOf: (tree: ResultTree, reader: ResultReader) => ResultHandle,
+  ) {
     this.ambient = ambient
     this.#backend = backend
+    this.handleOf = (tree) => handleOf(tree, this)
     this.#reads = new TurnBatch(async (ids) => await (await backend()).read(ids))
   }
 

@@ -75,7 +75,9 @@ describe('workflows on a worker', () => {
     const inChord = chord([chain(add.s(1, 1), add.s(1)), add.s(2, 2)], sum.s())
     const twice = chord([chord([add.s(1, 1), add.s(2, 2)], sum.s()), add.s(3, 3)], sum.s())
 
-    expect(await (await inChain.delay()).get({ timeout })).toBe('<34>')
+    const sent = await inChain.delay()
+    expect(await sent.get({ timeout })).toBe('<34>')
+    expect(await sent.parent?.parent?.get()).toEqual([12, 22])
     expect(await (await inChord.delay()).get({ timeout })).toBe(7)
     expect(await (await twice.delay()).get({ timeout })).toBe(12)
   })
@@ -95,7 +97,7 @@ describe('workflows on a worker', () => {
 
     await expect(result.get({ timeout })).rejects.toThrow(RemoteError)
     await expect(result.get({ timeout })).rejects.toThrow('boom')
-    expect(await result.parent?.state).toBe('FAILURE')
+    expect(await result.parent?.failed()).toBe(true)
   })
 
   it('fail a chord whose header fails, and name the member', async () => {

@@ -223,8 +223,11 @@ export class Connection implements Link {
     this.#opening?.stop.abort()
     const session = this.#session
     this.#session = undefined
-    await session?.close()
-    this.signals.emit('closed', {})
+    try {
+      await session?.close()
+    } finally {
+      this.signals.emit('closed', {})
+    }
   }
 
   #check(): void {
@@ -284,9 +287,12 @@ export class Connection implements Link {
   }
 
   #adopt(session: Session): Session {
-    if (this.#closed.signal.aborted) {
-      void session.close()
+    const current = this.#session
+    if (current || this.#closed.signal.aborted) {
+      // Nobody would ever close it: another caller's attempt was faster, or the connection is closed.
+      session.close().catch(() => undefined)
       this.#check()
+      if (current) return current
     }
     this.#session = session
     this.#wasConnected = true

@@ -3,7 +3,7 @@ import { Connection } from '../../src/connection/connection.ts'
 import type { ConnectionOptions } from '../../src/connection/options.ts'
 import { MessagingError } from '../../src/kernel/errors.ts'
 import { queue } from '../../src/topology/queue.ts'
-import type { Transport } from '../../src/transport/transport.ts'
+import type { Session, Transport } from '../../src/transport/transport.ts'
 import { memory } from '../../src/transports/memory/transport.ts'
 
 const open: Connection[] = []
@@ -55,6 +55,26 @@ describe('Connection', () => {
     await connection.connect()
     expect(connection.state).toBe('connected')
     expect(state.knocks).toEqual(['a', 'b', 'a'])
+  })
+
+  it('keeps one link when several callers connected at once, and closes the others', async () => {
+    const links: Session[] = []
+    const counted: Transport = {
+      ...memory,
+      async connect(options) {
+        const link = await memory.connect(options)
+        links.push(link)
+        return link
+      },
+    }
+    const transports = { door: { load: async () => counted, defaultPort: undefined } }
+    const connection = connect('door://twice', { transports })
+
+    await Promise.all([connection.connect(), connection.connect(), connection.channel()])
+    await connection.close()
+
+    expect(links.length).toBeGreaterThan(1)
+    await expect(Promise.all(links.map(({ closed }) => closed))).resolves.toBeDefined()
   })
 
   it('opens one link however many need it at once', async () => {

@@ -47,6 +47,8 @@ export class Consumer {
   #prefetch: number
   #channel: Channel | undefined
   #tags = new Map<string, string>()
+  /** Queues whose consuming began on the current channel. */
+  #begun = new Map<string, Promise<void>>()
   #run: Promise<void> | undefined
   #started: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -92,12 +94,13 @@ export class Consumer {
   /** Consumes one more queue; resolves when it does, or at once while there is no link. */
   async addQueue(queue: Queue | string): Promise<void> {
     const added = this.#remember(queue)
-    if (this.#channel && !this.#tags.has(added.name)) await this.#consume(this.#channel, added)
+    if (this.#channel) await this.#begin(this.#channel, added)
   }
 
   /** Consumes one queue less; deliveries that are out stay to be settled. */
   async removeQueue(name: string): Promise<void> {
     this.#queues.delete(name)
+    this.#begun.delete(name)
     const tag = this.#tags.get(name)
     this.#tags.delete(name)
     if (tag !== undefined) await this.#channel?.cancel(tag)
@@ -108,7 +111,8 @@ export class Consumer {
     const tags = [...this.#tags.values()]
     this.#tags.clear()
     this.#queues.clear()
-    for (const tag of tags) await this.#channel?.cancel(tag)
+    // A channel that breaks under it delivers nothing more either.
+    for (const tag of tags) await this.#channel?.cancel(tag).catch(() => undefined)
   }
 
   /** Ends: cancels, sends what was settled, gives the rest back to the broker. Safe to call twice. */
@@ -123,7 +127,8 @@ export class Consumer {
   async #end(): Promise<void> {
     this.#stop.abort()
     this.#disown()
-    await this.#channel?.close()
+    // One that breaks under it has given everything back.
+    await this.#channel?.close().catch(() => undefined)
     await this.#run
   }
 
@@ -146,8 +151,10 @@ export class Consumer {
         await this.#setUp(channel)
         this.signals.emit('ready', { recovered, queues: [...this.#queues.keys()] })
         recovered = true
-        pause = pauseMs.first
+        const sinceMs = clock.monotonic()
         error = await channel.closed
+        // One that falls as soon as it stands is no recovery: trying again at once would go on for ever.
+        if (clock.monotonic() - sinceMs > pauseMs.longest) pause = pauseMs.first
       } catch (thrown) {
         error = asMessagingError(thrown, 'MESSAGING_CHANNEL_CLOSED', 'channel', 'consuming')
         await this.#channel?.close().catch(() => undefined)
@@ -171,11 +178,23 @@ export class Consumer {
   #forgetChannel(): void {
     this.#channel = undefined
     this.#tags.clear()
+    this.#begun.clear()
   }
 
   async #setUp(channel: Channel): Promise<void> {
     await channel.prefetch(this.#prefetch)
-    for (const queue of this.#queues.values()) await this.#consume(channel, queue)
+    for (const queue of this.#queues.values()) await this.#begin(channel, queue)
+  }
+
+  /** Once for each queue and channel: `addQueue` may come while everything is set up. */
+  #begin(channel: Channel, queue: Queue): Promise<void> {
+    let begun = this.#begun.get(queue.name)
+    if (!begun) {
+      begun = this.#consume(channel, queue)
+      this.#begun.set(queue.name, begun)
+      begun.catch(() => this.#begun.delete(queue.name))
+    }
+    return begun
   }
 
   async #consume(channel: Channel, queue: Queue): Promise<void> {
@@ -183,6 +202,8 @@ export class Consumer {
     const { noAck, exclusive } = this.#options
     const tag = `${this.#options.tagPrefix ?? ''}${this.#link.ambient.nextId()}`
     const decode = (message: Delivery['message']): unknown => this.#link.codec.decode(message)
+    // Removed or cancelled while it was declared.
+    if (!this.#queues.has(queue.name)) return
     this.#tags.set(queue.name, tag)
     await channel.consume(
       name,

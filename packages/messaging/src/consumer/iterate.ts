@@ -29,8 +29,20 @@ export async function* iterate(
   })
   const abort = (): void => wake()
   signal?.addEventListener('abort', abort, { once: true })
-  // After a fault the broker has the waiting ones again: handing them out would only double them.
-  consumer.signals.on('interrupted', () => void (waiting.length = 0))
+  // After a fault the broker has the waiting ones again, but those it forgot as it handed them out:
+  // handing out the others would only double them.
+  const forget = (): void => {
+    waiting.splice(0, Infinity, ...waiting.filter((delivery) => delivery.isSettled))
+  }
+  consumer.signals.on('interrupted', forget)
+  let ended = false
+  const disown = link.own({
+    stop: async () => {
+      ended = true
+      forget()
+      wake()
+    },
+  })
   consumer.signals.on('failed', ({ error }) => {
     failure = error
     wake()
@@ -44,10 +56,12 @@ export async function* iterate(
       if (next) {
         count++
         yield next
-      } else await new Promise<void>((resolve) => (wake = resolve))
+      } else if (ended) return
+      else await new Promise<void>((resolve) => (wake = resolve))
     }
   } finally {
     signal?.removeEventListener('abort', abort)
+    disown()
     await consumer.stop()
   }
 }

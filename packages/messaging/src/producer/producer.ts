@@ -162,7 +162,7 @@ export class Producer {
 
   async #send(waiting: readonly Waiting[], timeoutMs: number): Promise<PublishFailures> {
     const { clock } = this.#link.ambient
-    const batch = waiting.map(({ publication }) => publication)
+    const refused = new Map<number, MessagingError>()
     const deadline = new AbortController()
     let lastError: unknown
     let late!: (error: MessagingError) => void
@@ -175,8 +175,8 @@ export class Producer {
       for (;;) {
         try {
           const channel = await this.#openChannel(deadline.signal)
-          for (const { declare } of waiting) if (declare) await this.#declare(channel, declare)
-          return await channel.publish(batch)
+          await this.#declareAll(channel, waiting, refused)
+          return await publishRest(channel, waiting, refused)
         } catch (error) {
           if (deadline.signal.aborted) throw error
           if (MessagingError.is(error) && (error.fault === 'message' || error.fault === 'fatal'))
@@ -190,6 +190,23 @@ export class Producer {
       return await Promise.race([attempts(), expired])
     } finally {
       cancel()
+    }
+  }
+
+  /** What cannot be declared fails those that ask for it, not those that happen to travel with them. */
+  async #declareAll(
+    channel: Channel,
+    waiting: readonly Waiting[],
+    refused: Map<number, MessagingError>,
+  ): Promise<void> {
+    for (const [i, { declare }] of waiting.entries()) {
+      if (!declare || refused.has(i)) continue
+      try {
+        await this.#declare(channel, declare)
+      } catch (error) {
+        if (!MessagingError.is(error) || !refusals.has(error.code)) throw error
+        refused.set(i, error)
+      }
     }
   }
 
@@ -215,6 +232,26 @@ export class Producer {
     void channel.closed.then(() => (this.#channel = undefined))
     return channel
   }
+}
+
+/** Trying these again within the deadline cannot help. */
+const refusals = new Set<MessagingError['code']>([
+  'MESSAGING_DECLARATION_REFUSED',
+  'MESSAGING_NOT_SUPPORTED',
+])
+
+/** Publishes all but the refused ones; the answer has the errors of both, by their places in `waiting`. */
+async function publishRest(
+  channel: Channel,
+  waiting: readonly Waiting[],
+  refused: ReadonlyMap<number, MessagingError>,
+): Promise<PublishFailures> {
+  if (refused.size === 0) return await channel.publish(waiting.map((one) => one.publication))
+  const places = [...waiting.keys()].filter((i) => !refused.has(i))
+  if (places.length === 0) return refused
+  const failures = await channel.publish(places.map((i) => waiting[i]!.publication))
+  const failed = [...(failures ?? [])].map(([i, error]) => [places[i]!, error] as const)
+  return new Map([...refused, ...failed])
 }
 
 function publishTimeout(timeoutMs: number, cause: unknown): MessagingError {

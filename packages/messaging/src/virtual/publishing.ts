@@ -1,5 +1,5 @@
 /** One batch of publications → what the store keeps: which queues get each, and their texts. */
-import type { MessagingError } from '../kernel/errors.ts'
+import { asMessagingError, type MessagingError } from '../kernel/errors.ts'
 import type { Binding } from '../topology/binding.ts'
 import { exchange as makeExchange, type Exchange } from '../topology/exchange.ts'
 import type { Publication, PublishFailures } from '../transport/channel.ts'
@@ -23,6 +23,17 @@ export async function publishBatch(
   const broadcasts: Promise<void>[] = []
   const routes = new Map<string, Promise<Route>>()
   let failures: Map<number, MessagingError> | undefined
+  /** Headers that no JSON can carry are that message's fault, not of those it travels with. */
+  const encode = (i: number): string | undefined => {
+    const { exchange, routingKey, message } = batch[i]!
+    try {
+      return encodeEnvelope(message, exchange, routingKey, nextId())
+    } catch (error) {
+      const refusal = asMessagingError(error, 'MESSAGING_ENCODE_FAILED', 'message', 'the headers')
+      ;(failures ??= new Map()).set(i, refusal)
+      return undefined
+    }
+  }
   for (let i = 0; i < batch.length; i++) {
     const { exchange, routingKey, message, mandatory } = batch[i]!
     const { priority } = message.properties
@@ -31,16 +42,16 @@ export async function publishBatch(
         ;(failures ??= new Map()).set(i, unroutable(exchange, routingKey))
         continue
       }
-      const text = encodeEnvelope(message, '', routingKey, nextId())
-      pushes.push({ queue: routingKey, text, priority })
+      const text = encode(i)
+      if (text !== undefined) pushes.push({ queue: routingKey, text, priority })
       continue
     }
     let known = routes.get(exchange)
     if (!known) routes.set(exchange, (known = readRoute(store, exchange)))
     const { type, bindings } = await known
     if (type === 'fanout' && store.broadcast) {
-      const text = encodeEnvelope(message, exchange, routingKey, nextId())
-      broadcasts.push(store.broadcast.publish(exchange, routingKey, text))
+      const text = encode(i)
+      if (text !== undefined) broadcasts.push(store.broadcast.publish(exchange, routingKey, text))
       continue
     }
     const queues = route(type, bindings, routingKey, message.headers)
@@ -49,7 +60,8 @@ export async function publishBatch(
     }
     for (const queue of queues) {
       // Its own tag for every copy: acknowledging one must not settle the other.
-      const text = encodeEnvelope(message, exchange, routingKey, nextId())
+      const text = encode(i)
+      if (text === undefined) break
       pushes.push({ queue, text, priority })
     }
   }

@@ -22,8 +22,8 @@ import { decodeEnvelope } from './envelope.ts'
 import { publishBatch } from './publishing.ts'
 import { Pump } from './pump.ts'
 import { Reservations } from './reservations.ts'
-import { queueNotFound, refuseArguments, refused } from './refusals.ts'
-import { parkedQueue, type MessageStore, type Settlement, type Taken } from './store.ts'
+import { notGivenBack, queueNotFound, refuseArguments, refused } from './refusals.ts'
+import { parkedFor, type MessageStore, type Settlement, type Taken } from './store.ts'
 
 interface Consumer {
   readonly tag: string
@@ -80,12 +80,15 @@ export class VirtualChannel implements Channel {
     return this.#closing === undefined
   }
 
-  /** The link is gone: nothing more is delivered, everything held is the broker's again. */
+  /** Nothing more is delivered, everything held is the broker's again. */
   fail(reason: MessagingError): void {
     if (this.#closing) return
-    this.#closing = this.#pump.stop()
-    this.#reservations.drain()
-    this.#resolveClosed(reason)
+    if (reason.fault === 'connection') {
+      this.#closing = this.#pump.stop()
+      // The link is gone, and the lease with it.
+      this.#reservations.drain()
+      this.#resolveClosed(reason)
+    } else this.#closing = this.#close(reason)
   }
 
   async declareExchange(exchange: Exchange, options?: { passive?: boolean }): Promise<void> {
@@ -155,7 +158,11 @@ export class VirtualChannel implements Channel {
     await this.#store.bind(binding, exchange)
     if (exchange?.type === 'fanout' && this.#store.broadcast) {
       const bindings = this.#session.broadcastBindings.get(binding.queue) ?? []
-      this.#session.broadcastBindings.set(binding.queue, [...bindings, binding])
+      // Declared again, by whoever: still one subscription, or messages would come twice.
+      if (
+        !bindings.some((b) => b.exchange === exchange.name && b.routingKey === binding.routingKey)
+      )
+        this.#session.broadcastBindings.set(binding.queue, [...bindings, binding])
     }
   }
 
@@ -165,7 +172,8 @@ export class VirtualChannel implements Channel {
     const left = this.#session.broadcastBindings
       .get(binding.queue)
       ?.filter((b) => b.exchange !== binding.exchange || b.routingKey !== binding.routingKey)
-    if (left) this.#session.broadcastBindings.set(binding.queue, left)
+    if (left?.length === 0) this.#session.broadcastBindings.delete(binding.queue)
+    else if (left) this.#session.broadcastBindings.set(binding.queue, left)
   }
 
   async purge(queue: string): Promise<number> {
@@ -180,8 +188,15 @@ export class VirtualChannel implements Channel {
 
   async get(queue: string, options?: { noAck?: boolean }): Promise<Delivery | undefined> {
     this.#check()
-    const [taken] = await this.#store.take([queue], 1)
-    return taken && this.#deliver(taken, '', options?.noAck ?? false)
+    for (;;) {
+      const [taken] = await this.#store.take([queue], 1)
+      if (!taken) return undefined
+      // Closed while the claim was under way.
+      if (!this.isOpen) await this.#session.settlements.add({ taken, outcome: 'restore' }).done
+      this.#check()
+      const delivery = this.#deliver(taken, '', options?.noAck ?? false)
+      if (delivery) return delivery
+    }
   }
 
   async consume(queue: string, options: ConsumeOptions, onDeliveries: OnDeliveries): Promise<void> {
@@ -243,15 +258,19 @@ export class VirtualChannel implements Channel {
     return (this.#closing ??= this.#close())
   }
 
-  async #close(): Promise<void> {
-    for (const consumer of this.#consumers.values()) {
-      this.#forgetConsumer(consumer)
-      await Promise.all(consumer.unsubscribe.map((end) => end()))
-    }
+  async #close(reason?: MessagingError): Promise<void> {
+    const consumers = [...this.#consumers.values()]
     this.#consumers.clear()
-    await this.#pump.stop()
-    await this.#giveBack()
-    this.#resolveClosed(undefined)
+    for (const consumer of consumers) this.#forgetConsumer(consumer)
+    try {
+      await Promise.all(consumers.flatMap(({ unsubscribe }) => unsubscribe.map((end) => end())))
+      await this.#pump.stop()
+      await this.#giveBack()
+      this.#resolveClosed(reason)
+    } catch (error) {
+      // What was held goes back with the session then: as long as that lives, nobody else gets it.
+      this.#resolveClosed(notGivenBack(error))
+    }
   }
 
   async #giveBack(): Promise<void> {
@@ -337,13 +356,14 @@ export class VirtualChannel implements Channel {
 
   /** A text that is no message must neither stop the queue nor vanish. */
   #park(taken: Taken, error: unknown): void {
+    const parkedIn = parkedFor(taken.queue)
     this.#session.ambient.log.warn('a message that cannot be read was parked', {
       queue: taken.queue,
-      parkedIn: parkedQueue,
+      parkedIn,
       reason: error instanceof Error ? error.message : String(error),
     })
     this.#store
-      .push([{ queue: parkedQueue, text: taken.text, priority: 0 }])
+      .push([{ queue: parkedIn, text: taken.text, priority: 0 }])
       .then(() => this.#session.settlements.add({ taken, outcome: 'remove' }).done)
       .catch((failure: unknown) =>
         this.fail(asMessagingError(failure, 'MESSAGING_STORE_FAILED', 'connection', 'park')),

@@ -1,5 +1,5 @@
 /** What the virtual layer refuses, as typed errors. */
-import { MessagingError } from '../kernel/errors.ts'
+import { MessagingError, messageOf } from '../kernel/errors.ts'
 import type { Queue } from '../topology/queue.ts'
 import { notSupported } from '../transport/capabilities.ts'
 
@@ -19,6 +19,11 @@ export function refuseArguments(transport: string, queue: Queue): void {
 
 export function refused(reason: string): MessagingError {
   return new MessagingError('MESSAGING_DECLARATION_REFUSED', 'channel', reason)
+}
+
+/** What a channel held could not be given back: only the end of its session can do that now. */
+export function notGivenBack(cause: unknown): MessagingError {
+  return new MessagingError('MESSAGING_CONNECTION_LOST', 'connection', messageOf(cause), { cause })
 }
 
 export function queueNotFound(name: string): MessagingError {

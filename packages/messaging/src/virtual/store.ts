@@ -121,3 +121,8 @@ export interface StoreContext {
 
 /** Where texts go that are no messages; an ordinary queue, so it can be counted, read and replayed. */
 export const parkedQueue = 'celeriac.parked'
+
+/** Where garbage found in `queue` goes: never back to where it came from, which would go on for ever. */
+export function parkedFor(queue: string): string {
+  return queue === parkedQueue ? `${parkedQueue}.unreadable` : parkedQueue
+}

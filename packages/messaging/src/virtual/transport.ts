@@ -65,6 +65,8 @@ class VirtualSessionOwner implements Session, VirtualSession {
   readonly #channels = new Set<VirtualChannel>()
   #closing: Promise<void> | undefined
   #cancelTick: () => void = () => undefined
+  /** A tick is under way; its end sets the timer. */
+  #ticking = false
   #tickAtMs = Infinity
   /** When the next message delayed here is due, by the wall clock. */
   #expectedMs = Infinity
@@ -120,8 +122,11 @@ class VirtualSessionOwner implements Session, VirtualSession {
     this.#cancelTick()
     await Promise.allSettled([...this.#channels].map((channel) => channel.close()))
     this.settlements.flushNow()
-    await this.store.close()
-    this.#resolveClosed(undefined)
+    try {
+      await this.store.close()
+    } finally {
+      this.#resolveClosed(undefined)
+    }
   }
 
   #onLost(reason: MessagingError | undefined): void {
@@ -137,7 +142,7 @@ class VirtualSessionOwner implements Session, VirtualSession {
   /** One timer: the nearest of the next lease renewal and the next message that is due. */
   #tickIn(ms: number): void {
     const atMs = this.ambient.clock.monotonic() + Math.min(ms, this.store.tickMs)
-    if (atMs >= this.#tickAtMs || this.#closing) return
+    if (atMs >= this.#tickAtMs || this.#closing || this.#ticking) return
     this.#cancelTick()
     this.#tickAtMs = atMs
     this.#cancelTick = this.ambient.clock.after(
@@ -149,8 +154,10 @@ class VirtualSessionOwner implements Session, VirtualSession {
 
   async #tick(): Promise<void> {
     this.#tickAtMs = Infinity
+    this.#ticking = true
     try {
       const { nextDueMs } = await this.store.tick()
+      this.#ticking = false
       const expectedInMs = this.#expectedMs - this.ambient.clock.now()
       if (expectedInMs <= 0) this.#expectedMs = Infinity
       this.#tickIn(Math.min(nextDueMs ?? Infinity, expectedInMs > 0 ? expectedInMs + 1 : Infinity))

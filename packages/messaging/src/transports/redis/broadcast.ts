@@ -44,7 +44,9 @@ export class RedisBroadcast implements Broadcast {
       listeners.delete(onText)
       if (listeners.size > 0) return
       this.#listeners.delete(pattern)
-      if (this.#subscriber.status === 'ready') await this.#subscriber.punsubscribe(pattern)
+      // A link that breaks now has no subscriptions left to end.
+      if (this.#subscriber.status === 'ready')
+        await this.#subscriber.punsubscribe(pattern).catch(() => undefined)
     }
   }
 }

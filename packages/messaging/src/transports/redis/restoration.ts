@@ -8,6 +8,9 @@ export interface Restoration {
   readonly priority: number | undefined
 }
 
+/** Exchange and routing key at the end of an entry. */
+const tail = /, ?"(?:[^"\\]|\\.)*", ?"(?:[^"\\]|\\.)*"\]$/
+
 /** Reads `[envelope, exchange, routing key]`; undefined when it is not that. */
 export function restoration(value: string, countAttempt: boolean): Restoration | undefined {
   try {
@@ -19,9 +22,9 @@ export function restoration(value: string, countAttempt: boolean): Restoration |
     if (typeof envelope !== 'object' || envelope === null) return undefined
     if (typeof routingKey !== 'string') return undefined
     const priority = envelope.properties?.priority
-    // Ours is `[text, "", "queue"]` around the very text, which is worth keeping byte by byte.
-    const end = value.lastIndexOf(', "", ')
-    const text = exchange === '' && end > 0 ? value.slice(1, end) : JSON.stringify(envelope)
+    // Around the very text, which is worth keeping byte by byte: numbers would not all survive.
+    const end = tail.exec(value)?.index
+    const text = end === undefined ? JSON.stringify(envelope) : value.slice(1, end)
     return {
       text: markRedelivered(text, countAttempt),
       exchange: typeof exchange === 'string' ? exchange : '',

@@ -1,22 +1,27 @@
 /**
  * The atomic acts on a Redis broker, as Lua, and their typed calls. Each script first asks whether the
  * session's lease still stands: a session that was given up must not touch what others may hold by now.
+ *
+ * A server that has reached its maxmemory refuses a script's first write when it may take memory, and lets
+ * later ones pass: each script begins with one that frees, or nothing could be consumed to make room again.
  */
 import type { RedisClient } from '../../clients/redis.ts'
 
 /**
  * Claims: moves up to ARGV[2] messages from the lists into `unacked`, `unacked_index` and the session's
- * own set. KEYS: sessions, unacked, unacked_index, held, parked list, then the lists of each queue, step
- * by step; ARGV: session, max, number of queues, then the queue names. Answers 0 when the lease is gone,
- * else a flat list: number parked, then receipt, queue number and text of each message.
+ * own set. KEYS: sessions, unacked, unacked_index, held, parked list, where garbage in that list goes, then
+ * the lists of each queue, step by step; ARGV: session, max, number of queues, then the queue names.
+ * Answers 0 when the lease is gone, else a flat list: number parked, then receipt, queue number and text of
+ * each message. A key that is no list is an error only when nothing else was there: what was popped before
+ * would be lost with it.
  */
 const claim = `
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 local left, queues = tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local score = time[1] .. '.' .. string.format('%06d', time[2])
-local out, index, tags, parked = {0}, {}, {}, 0
-local function record(raw, queue)
+local out, index, tags, parked, broken = {0}, {}, {}, 0, nil
+local function record(raw, queue, key)
   local tag = string.match(string.sub(raw, -160), '"delivery_tag": ?"([^"\\\\]+)"}}$')
   if not tag then
     local ok, message = pcall(cjson.decode, raw)
@@ -24,7 +29,7 @@ local function record(raw, queue)
       tag = message.properties.delivery_tag
     end
     if type(tag) ~= 'string' or tag == '' then
-      redis.call('LPUSH', KEYS[5], raw)
+      redis.call('LPUSH', key == KEYS[5] and KEYS[6] or KEYS[5], raw)
       parked = parked + 1
       return
     end
@@ -43,14 +48,18 @@ local function record(raw, queue)
   out[#out + 1] = raw
 end
 local function pop(key, queue, count)
-  local got = redis.call('RPOP', key, count)
+  local got = redis.pcall('RPOP', key, count)
   if not got then return 0 end
-  for i = 1, #got do record(got[i], queue) end
+  if got.err then
+    broken = got
+    return 0
+  end
+  for i = 1, #got do record(got[i], queue, key) end
   return #got
 end
-local steps = (#KEYS - 5) / queues
+local steps = (#KEYS - 6) / queues
 for step = 0, steps - 1 do
-  local first = 5 + step * queues
+  local first = 6 + step * queues
   if queues > 1 then
     for queue = 1, queues do
       if left <= 0 then break end
@@ -66,6 +75,7 @@ if #tags > 0 then
   redis.call('ZADD', KEYS[3], unpack(index))
   redis.call('SADD', KEYS[4], unpack(tags))
 end
+if broken and #tags + parked == 0 then return broken end
 out[1] = parked
 return out
 `
@@ -82,20 +92,36 @@ return 1
 `
 
 /**
- * Gives messages back. KEYS as settle; ARGV: session or '' for a sweep, then for each message: receipt,
- * list, 'L' or 'R', new text. Whoever removes the receipt from 'unacked' moves the message, so that two
- * sweepers, or a sweeper and an acknowledgement, can never both win.
+ * Gives messages back. KEYS as settle, then the parked list; ARGV: session or '' for a sweep, visibility
+ * timeout when the sweep found them due, else '', then for each message: receipt, list, 'L' or 'R', new text.
+ *
+ * The receipt alone proves nothing: another sweeper may have given the message back, and somebody may have
+ * claimed it again under the same receipt. So it moves only while it is still held by the session in
+ * question, or still due. A list that is none must not stop the sweep for ever: its message is parked.
  */
 const giveBack = `
 if ARGV[1] ~= '' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return -1 end
-local moved = 0
-for i = 2, #ARGV, 4 do
-  if redis.call('HDEL', KEYS[2], ARGV[i]) == 1 then
-    redis.call(ARGV[i + 2] == 'L' and 'LPUSH' or 'RPUSH', ARGV[i + 1], ARGV[i + 3])
-    moved = moved + 1
+local moved, due = 0, nil
+if ARGV[2] ~= '' then
+  local time = redis.call('TIME')
+  due = tonumber(time[1]) + tonumber(time[2]) / 1000000 - ARGV[2]
+end
+for i = 3, #ARGV, 4 do
+  local ours
+  if due then
+    local score = redis.call('ZSCORE', KEYS[3], ARGV[i])
+    ours = score and tonumber(score) <= due
+  else
+    ours = redis.call('SREM', KEYS[4], ARGV[i]) == 1
   end
-  redis.call('ZREM', KEYS[3], ARGV[i])
-  redis.call('SREM', KEYS[4], ARGV[i])
+  if ours then
+    if redis.call('HDEL', KEYS[2], ARGV[i]) == 1 then
+      local pushed = redis.pcall(ARGV[i + 2] == 'L' and 'LPUSH' or 'RPUSH', ARGV[i + 1], ARGV[i + 3])
+      if type(pushed) == 'table' and pushed.err then redis.call('LPUSH', KEYS[5], ARGV[i + 3]) end
+      moved = moved + 1
+    end
+    redis.call('ZREM', KEYS[3], ARGV[i])
+  end
 end
 return moved
 `
@@ -125,6 +151,7 @@ const tick = `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 if ARGV[6] ~= '1' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[1], string.format('%.0f', now * 1000 + ARGV[2]), ARGV[1])
 if ARGV[7] == '1' then
   for _, tag in ipairs(redis.call('SMEMBERS', KEYS[4])) do
@@ -175,8 +202,9 @@ return out
 
 /** Ends a session; what it still held is given back by whoever looks next. */
 const leave = `
+local stood = redis.call('ZREM', KEYS[1], ARGV[1])
 if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('SADD', KEYS[5], ARGV[1]) end
-return redis.call('ZREM', KEYS[1], ARGV[1])
+return stood
 `
 
 const sources = { claim, settle, giveBack, delay, tick, leave }

@@ -10,6 +10,7 @@ import type { Queue } from '../../topology/queue.ts'
 import type { ConnectOptions } from '../../transport/transport.ts'
 import { markRedelivered } from '../../virtual/envelope.ts'
 import {
+  parkedFor,
   parkedQueue,
   type MessageStore,
   type Push,
@@ -155,7 +156,9 @@ export class RedisStore implements MessageStore {
     const key = this.#keys.binding(binding.exchange)
     const member = encodeBinding(binding, exchange?.type ?? 'direct', this.#keys.separator)
     const bound = this.#bound.get(binding.queue) ?? []
-    this.#bound.set(binding.queue, [...bound, { key, member }])
+    // Every channel declares its queues anew.
+    if (!bound.some((one) => one.key === key && one.member === member))
+      this.#bound.set(binding.queue, [...bound, { key, member }])
     await asked(this.#client.sadd(key, member))
   }
 
@@ -194,7 +197,8 @@ export class RedisStore implements MessageStore {
 
   async take(queues: readonly string[], max: number): Promise<Taken[]> {
     const { sessions, unacked, unackedIndex, list, steps } = this.#keys
-    const keys = [sessions, unacked, unackedIndex, this.#held, list(parkedQueue, 0)]
+    const parking = [list(parkedQueue, 0), list(parkedFor(parkedQueue), 0)]
+    const keys = [sessions, unacked, unackedIndex, this.#held, ...parking]
     for (const step of steps) for (const queue of queues) keys.push(list(queue, step))
     const args = [this.#context.session, Math.min(max, chunkSize), queues.length, ...queues]
     this.#cork.hold()
@@ -241,7 +245,7 @@ export class RedisStore implements MessageStore {
     for (let i = 0; i < delayed.length; i += chunkSize)
       calls.push(this.#script('delay', keys, [session, ...delayed.slice(i, i + chunkSize)]))
     for (let i = 0; i < back.length; i += chunkSize)
-      calls.push(this.#script('giveBack', keys, [session, ...back.slice(i, i + chunkSize)]))
+      calls.push(this.#giveBack(this.#held, [session, '', ...back.slice(i, i + chunkSize)]))
     const answers = await Promise.all(calls)
     if (answers.some((answer) => answer === -1)) throw leaseLost()
   }
@@ -270,11 +274,14 @@ export class RedisStore implements MessageStore {
     this.#first = false
     if (!Array.isArray(out)) throw leaseLost()
     const found = (out.length - 1) / 3
-    let restored = 0
+    // All at once: one after the other would outlast the lease where the server is far away.
+    this.#cork.hold()
+    const restoring: Promise<number>[] = []
     for (let i = 1; i < out.length; i += 3) {
       const [dead, receipt, value] = out.slice(i, i + 3) as [string, string, string]
-      restored += await this.#restore(dead, receipt, value)
+      restoring.push(this.#restore(dead, receipt, value))
     }
+    const restored = (await Promise.all(restoring)).reduce((sum, count) => sum + count, 0)
     const next = Number(out[0])
     // More than one look's worth: look again at once.
     if (found >= sweepLimit) return { restored, nextDueMs: 0 }
@@ -289,6 +296,8 @@ export class RedisStore implements MessageStore {
     try {
       if (this.#client.status === 'ready')
         await this.#script('leave', [...this.#settleKeys, this.#keys.dead], [this.#context.session])
+    } catch {
+      // The link broke under the farewell: the lease ends by itself.
     } finally {
       hangUp(this.#client)
       hangUp(this.#subscriber)
@@ -314,18 +323,23 @@ export class RedisStore implements MessageStore {
 
   /** Puts one message of a dead session, or one that is due, back into its list. */
   async #restore(dead: string, receipt: string, value: string): Promise<number> {
-    const { sessions, unacked, unackedIndex } = this.#keys
     const back = restoration(value, dead !== '')
     const queues = back && (back.exchange === '' ? [back.routingKey] : await this.#route(back))
     const lists = back
       ? queues!.map((queue) => this.#keys.list(queue, this.#keys.step(back.priority)))
       : [this.#keys.list(parkedQueue, 0)]
     const text = back?.text ?? value
-    const keys = [sessions, unacked, unackedIndex, this.#keys.held(dead)]
     const [first = this.#keys.list(parkedQueue, 0), ...copies] = lists
-    const moved = await this.#script('giveBack', keys, ['', receipt, first, 'R', text])
+    const due = dead === '' ? this.#visibilitySeconds : ''
+    const moved = await this.#giveBack(this.#keys.held(dead), ['', due, receipt, first, 'R', text])
     if (moved === 1) for (const list of copies) await asked(this.#client.rpush(list, text))
     return Number(moved)
+  }
+
+  #giveBack(held: string, args: readonly (string | number)[]): Promise<unknown> {
+    const { sessions, unacked, unackedIndex, list } = this.#keys
+    const keys = [sessions, unacked, unackedIndex, held, list(parkedQueue, 0)]
+    return this.#script('giveBack', keys, args)
   }
 
   async #route(back: { exchange: string; routingKey: string }): Promise<string[]> {
@@ -349,9 +363,10 @@ function hangUp(client: RedisClient): void {
   if (client.status !== 'end') client.disconnect()
 }
 
+/** Parsed, since headers may have a `priority` of their own. */
 function priorityOf(text: string): number | undefined {
-  const found = /"priority": ?(\d+)/.exec(text)
-  return found ? Number(found[1]) : undefined
+  const { properties } = JSON.parse(text) as { properties?: { priority?: unknown } }
+  return typeof properties?.priority === 'number' ? properties.priority : undefined
 }
 
 function leaseLost(): MessagingError {

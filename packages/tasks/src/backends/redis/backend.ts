@@ -38,7 +38,10 @@ export class RedisBackend implements ResultBackend {
     this.#ttl = Math.round(options.expiresSeconds)
     const prefix = options.options['globalKeyprefix']
     this.#keys = resultKeys(typeof prefix === 'string' ? prefix : '')
-    this.#notices = new Notices(() => this.#connect())
+    this.#notices = new Notices(
+      () => this.#connect(),
+      (channels) => this.read(channels.map(this.#keys.idOf)),
+    )
   }
 
   /** Channels subscribed now; what nobody awaits must not be among them. */

@@ -8,14 +8,20 @@ type Listener = (text: string) => void
 
 export class Notices {
   readonly #open: () => Promise<RedisClient>
+  readonly #read: (channels: readonly string[]) => Promise<readonly (string | undefined)[]>
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #subscribing: TurnBatch<string, void>
   #client: Promise<RedisClient> | undefined
   readonly #ended = new Set<string>()
   #endScheduled = false
 
-  constructor(open: () => Promise<RedisClient>) {
+  /** `read` gives what is stored under the names of channels. */
+  constructor(
+    open: () => Promise<RedisClient>,
+    read: (channels: readonly string[]) => Promise<readonly (string | undefined)[]>,
+  ) {
     this.#open = open
+    this.#read = read
     this.#subscribing = new TurnBatch(async (channels) => {
       const client = await this.#connected()
       await client.subscribe(...channels)
@@ -57,9 +63,8 @@ export class Notices {
   #connected(): Promise<RedisClient> {
     this.#client ??= this.#open().then(
       (client) => {
-        client.on('message', (channel: string, text: string) => {
-          for (const listener of this.#listeners.get(channel) ?? []) listener(text)
-        })
+        client.on('message', (channel: string, text: string) => this.#tell(channel, text))
+        client.on('ready', () => void this.#catchUp(client).catch(() => undefined))
         return client
       },
       (error: unknown) => {
@@ -68,6 +73,20 @@ export class Notices {
       },
     )
     return this.#client
+  }
+
+  #tell(channel: string, text: string): void {
+    for (const listener of this.#listeners.get(channel) ?? []) listener(text)
+  }
+
+  /** After a lost link: what was told while nobody could hear it is read. When this fails, so has the link. */
+  async #catchUp(client: RedisClient): Promise<void> {
+    const channels = [...this.#listeners.keys()]
+    if (channels.length === 0) return
+    // Behind the subscriptions on the same socket: once it is answered, they hold.
+    await client.ping()
+    const texts = await this.#read(channels)
+    for (const [i, text] of texts.entries()) if (text !== undefined) this.#tell(channels[i]!, text)
   }
 
   #scheduleEnd(): void {

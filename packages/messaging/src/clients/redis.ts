@@ -90,6 +90,8 @@ export async function openRedis(
   client.on('error', (error: Error) => (last = error))
   try {
     await client.connect()
+    // ioredis hides it when the server refuses the database, and goes on in number 0.
+    if (client.options.db) await client.select(client.options.db)
     return client
   } catch (error) {
     client.disconnect()

@@ -38,6 +38,7 @@ describeWith('redis', 'the result backend on Redis', () => {
     const app = quietApp({ broker: 'memory://results-outage', backend: server.url })
     const backend = await app.backend()
     const id = randomUUID()
+    await backend.read([id])
     try {
       const waiting = (await app.result(id)).get({ timeout: 20 })
       const redis = await rawRedis(server.url)
@@ -56,6 +57,48 @@ describeWith('redis', 'the result backend on Redis', () => {
       expect(await waiting).toBe(7)
     } finally {
       await app.close()
+      await server.dispose()
+    }
+  })
+
+  it('finds every result that was stored while its subscriptions were cut', async () => {
+    const server = await startPrivateRedis()
+    const redis = await rawRedis(server.url)
+    const app = quietApp({ broker: 'memory://results-outage', backend: server.url })
+    const ids = Array.from({ length: 5000 }, () => randomUUID())
+    try {
+      await app.setup()
+      const waiting = ids.map(async (id) => (await app.result(id)).get({ timeout: 20 }))
+      await until('all are subscribed', async () => {
+        const channels = (await redis.pubsub('CHANNELS', 'celery-task-meta-*')) as string[]
+        return channels.length === ids.length
+      })
+
+      // Each also looks once at what is stored; not what this is about.
+      let looked = ''
+      await until(
+        'all have looked',
+        async () => {
+          const before = looked
+          looked = /cmdstat_mget:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? ''
+          return looked !== '' && looked === before
+        },
+        { everyMs: 100 },
+      )
+
+      // In one step, so that no notice can reach anybody.
+      const cut = redis.multi([['client', 'kill', 'type', 'pubsub']])
+      for (const id of ids)
+        cut.set(
+          `celery-task-meta-${id}`,
+          `{"status": "SUCCESS", "result": "${id}", "children": []}`,
+        )
+      await cut.exec()
+
+      expect(await Promise.all(waiting)).toEqual(ids)
+    } finally {
+      await app.close()
+      redis.disconnect()
       await server.dispose()
     }
   })

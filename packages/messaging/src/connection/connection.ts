@@ -7,7 +7,7 @@ import { compressors } from '../compressors/index.ts'
 import { Consumer, type ConsumerOptions } from '../consumer/consumer.ts'
 import { iterate, type IterateOptions } from '../consumer/iterate.ts'
 import type { Ambient } from '../kernel/ambient.ts'
-import { asMessagingError, MessagingError } from '../kernel/errors.ts'
+import { asMessagingError, messageOf, MessagingError } from '../kernel/errors.ts'
 import { reconnectPolicy, retry } from '../kernel/retry.ts'
 import { Signals } from '../kernel/signals.ts'
 import type { Delivery } from '../message/delivery.ts'
@@ -40,6 +40,8 @@ interface Opening {
   readonly promise: Promise<Session>
   readonly stop: AbortController
   waiters: number
+  /** Why the last try failed. */
+  lastError: Error | undefined
 }
 
 export class Connection implements Link {
@@ -182,15 +184,17 @@ export class Connection implements Link {
     opening.waiters++
     let abort!: () => void
     const aborted = new Promise<never>((_, reject) => {
-      abort = () =>
+      abort = () => {
+        const why = opening.lastError === undefined ? '' : `: ${messageOf(opening.lastError)}`
         reject(
           new MessagingError(
             'MESSAGING_TIMEOUT',
             'connection',
-            `no connection to ${this.urls.join(' or ')} in time`,
-            { cause: signal.reason },
+            `no connection to ${this.urls.join(' or ')} in time${why}`,
+            { cause: opening.lastError ?? signal.reason },
           ),
         )
+      }
     })
     if (signal.aborted) abort()
     signal.addEventListener('abort', abort, { once: true })
@@ -253,7 +257,10 @@ export class Connection implements Link {
       this.ambient,
       {
         signal: stop.signal,
-        onFailure: (error, attempt) => this.signals.emit('retrying', { error, attempt }),
+        onFailure: (error, attempt) => {
+          opening.lastError = error
+          this.signals.emit('retrying', { error, attempt })
+        },
       },
     )
       .catch((error: unknown) => {
@@ -261,7 +268,8 @@ export class Connection implements Link {
       })
       .finally(() => (this.#opening = undefined))
     promise.catch(() => undefined)
-    return { promise, stop, waiters: 0 }
+    const opening: Opening = { promise, stop, waiters: 0, lastError: undefined }
+    return opening
   }
 
   async #attempt(): Promise<Session> {

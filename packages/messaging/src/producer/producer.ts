@@ -169,7 +169,8 @@ export class Producer {
     const expired = new Promise<never>((_, reject) => (late = reject))
     const cancel = clock.after(timeoutMs, () => {
       deadline.abort()
-      late(publishTimeout(timeoutMs, lastError))
+      // Whoever hears of the abort may still say what it was waiting for.
+      setImmediate(() => late(publishTimeout(timeoutMs, lastError)))
     })
     const attempts = async (): Promise<PublishFailures> => {
       for (;;) {
@@ -178,7 +179,7 @@ export class Producer {
           await this.#declareAll(channel, waiting, refused)
           return await publishRest(channel, waiting, refused)
         } catch (error) {
-          if (deadline.signal.aborted) throw error
+          if (deadline.signal.aborted) throw publishTimeout(timeoutMs, error)
           if (MessagingError.is(error) && (error.fault === 'message' || error.fault === 'fatal'))
             throw error
           lastError = error

@@ -158,11 +158,13 @@ describeWith('redis', 'messages on a private Redis', () => {
   it('are consumed from a server that has no memory left to give', async () => {
     const { raw, connect } = await start()
     const connection = connect()
+    const full = queue('full', { bindings: [{ exchange: exchange('ex'), routingKey: 'full' }] })
+    await connection.producer().publish(0, { routingKey: 'full', declare: [full] })
     await fill(connection, 'full', 100)
     await raw.config('SET', 'maxmemory', '1mb')
     const { seen, take } = counter(0)
     const consumer = connect().consumer({
-      queues: ['full'],
+      queues: [full],
       prefetch: 10,
       onDeliveries: (deliveries) => deliveries.forEach(take),
     })
@@ -194,6 +196,21 @@ describeWith('redis', 'messages on a private Redis', () => {
     await (await channel.get('ranked'))!.requeue()
 
     expect(await raw.llen('ranked')).toBe(1)
+  })
+
+  it('count a requeue as a delivery, and going back unused as none', async () => {
+    const { connect } = await start()
+    const connection = connect()
+    await connection.producer().publish(1, { routingKey: 'counted' })
+    const channel = await connection.channel()
+    const attempts: number[] = []
+    for (const outcome of ['restore', 'requeue', 'ack'] as const) {
+      const delivery = await channel.get('counted')
+      attempts.push(delivery!.origin.attempts)
+      await delivery!.settle(outcome)
+    }
+
+    expect(attempts).toEqual([0, 0, 1])
   })
 
   it('of a fanout come once however often its queue was declared', async () => {

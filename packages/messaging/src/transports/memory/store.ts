@@ -140,8 +140,11 @@ export class MemoryStore implements MessageStore {
     if (!held || !this.#held.delete(taken.receipt)) return
     if (outcome === 'remove') return
     if (outcome === 'requeue') this.#broker.put(held, false)
-    else if (outcome === 'restore') this.#broker.put(held, true)
-    else {
+    else if (outcome === 'restore') {
+      // Given back unused, which is not a failed attempt.
+      held.attempts--
+      this.#broker.put(held, true)
+    } else {
       // Waiting for its hour is not a failed attempt.
       held.attempts--
       this.#broker.delay(held, outcome.delayUntilMs)

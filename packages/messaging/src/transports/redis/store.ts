@@ -159,7 +159,12 @@ export class RedisStore implements MessageStore {
     // Every channel declares its queues anew.
     if (!bound.some((one) => one.key === key && one.member === member))
       this.#bound.set(binding.queue, [...bound, { key, member }])
-    await asked(this.#client.sadd(key, member))
+    try {
+      await asked(this.#client.sadd(key, member))
+    } catch (error) {
+      // Refused by a server that is full although it is there already: who makes room must get in.
+      if (!(await asked(this.#client.sismember(key, member)))) throw error
+    }
   }
 
   async unbind(binding: Binding, exchange: Exchange | undefined): Promise<void> {
@@ -230,7 +235,7 @@ export class RedisStore implements MessageStore {
         const score = outcome.delayUntilMs / 1000 - this.#visibilitySeconds
         delayed.push(taken.receipt, Math.max(score, 1).toFixed(3))
       } else {
-        const text = markRedelivered(taken.text, false)
+        const text = markRedelivered(taken.text, outcome === 'requeue')
         const priority = priorityOf(text)
         const key = this.#keys.list(taken.queue, this.#keys.step(priority))
         back.push(taken.receipt, key, outcome === 'restore' ? 'R' : 'L', text)

@@ -84,7 +84,14 @@ export async function openRedis(
   options: ConnectOptions,
   { reconnect = false }: { reconnect?: boolean } = {},
 ): Promise<RedisClient> {
-  const client = new Redis({ ...redisOptions(options), ...(reconnect && reconnecting) })
+  const client = new Redis({
+    ...redisOptions(options),
+    ...(reconnect && {
+      ...reconnecting,
+      // A link that died in silence would only time out one command after the other.
+      ...(options.heartbeatSeconds > 0 && { socketTimeout: options.heartbeatSeconds * 1000 }),
+    }),
+  })
   // Without a listener an error event would end the process; the commands reject anyway.
   let last: Error | undefined
   client.on('error', (error: Error) => (last = error))

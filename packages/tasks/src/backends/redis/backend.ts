@@ -39,6 +39,7 @@ export class RedisBackend implements ResultBackend {
     const prefix = options.options['globalKeyprefix']
     this.#keys = resultKeys(typeof prefix === 'string' ? prefix : '')
     this.#notices = new Notices(
+      ambient.clock,
       () => this.#connect(),
       (channels) => this.read(channels.map(this.#keys.idOf)),
     )

@@ -2,11 +2,16 @@
  * Who waits for which result, on one shared subscribed socket that opens with the first waiter. Only
  * results that somebody awaits right now are subscribed; what is asked for in one turn goes in one command.
  */
+import type { Clock } from '@celeriac/messaging'
 import { TurnBatch, type RedisClient } from '@celeriac/messaging/internal'
 
 type Listener = (text: string) => void
 
+/** Pause between looks at a link on which nothing moves. */
+const pingMs = 5000
+
 export class Notices {
+  readonly #clock: Clock
   readonly #open: () => Promise<RedisClient>
   readonly #read: (channels: readonly string[]) => Promise<readonly (string | undefined)[]>
   readonly #listeners = new Map<string, Set<Listener>>()
@@ -14,12 +19,15 @@ export class Notices {
   #client: Promise<RedisClient> | undefined
   readonly #ended = new Set<string>()
   #endScheduled = false
+  #watched = false
 
   /** `read` gives what is stored under the names of channels. */
   constructor(
+    clock: Clock,
     open: () => Promise<RedisClient>,
     read: (channels: readonly string[]) => Promise<readonly (string | undefined)[]>,
   ) {
+    this.#clock = clock
     this.#open = open
     this.#read = read
     this.#subscribing = new TurnBatch(async (channels) => {
@@ -47,6 +55,7 @@ export class Notices {
       this.#ended.delete(channel)
       // Also for a known one: its subscription may still be under way, and this caller must not read early.
       await this.#subscribing.add(channel).done
+      this.#watch()
     } catch (error) {
       off()
       throw error
@@ -73,6 +82,19 @@ export class Notices {
       },
     )
     return this.#client
+  }
+
+  /** While anybody waits: a link that dies in silence would never tell anything again. */
+  #watch(): void {
+    if (this.#watched || this.#listeners.size === 0) return
+    this.#watched = true
+    const look = (): void => {
+      this.#watched = false
+      // Its answer, or the lack of one, is the client's business.
+      void this.#client?.then((client) => client.ping()).catch(() => undefined)
+      this.#watch()
+    }
+    this.#clock.after(pingMs, look, { background: true })
   }
 
   #tell(channel: string, text: string): void {

@@ -109,8 +109,11 @@ export class Executor {
         if (storesState(running, config, 'STARTED'))
           await this.#store(running, 'STARTED', { pid: process.pid, hostname })
       }
-      return await this.#finishSuccess(running, await this.#call(running, runnable, control))
+      const value = await this.#call(running, runnable, control)
+      if (control.abandoned) return this.#abandoned(running)
+      return await this.#finishSuccess(running, value)
     } catch (thrown) {
+      if (control.abandoned) return this.#abandoned(running)
       if (thrown instanceof Unrecorded) return this.#unrecorded(running, thrown)
       const means = classify(
         thrown,
@@ -142,7 +145,9 @@ export class Executor {
         return log.with({ task, id })
       },
       retry: (options = {}) => nextAttempt(attemptOf(running), runnable.options, options),
-      updateState: (state, value) => this.#store(running, state, value ?? null),
+      updateState: async (state, value) => {
+        if (!control.abandoned) await this.#store(running, state, value ?? null)
+      },
     }
   }
 
@@ -270,6 +275,11 @@ export class Executor {
   #report({ meta, startedMs }: Running): ExecutionReport {
     const runtime = (this.#services.ambient.clock.monotonic() - startedMs) / 1000
     return { ...emptyReport, id: meta.id, task: meta.task, runtime }
+  }
+
+  /** Nobody reads it: the pool has reported the end already. */
+  #abandoned(running: Running): ExecutionReport {
+    return { ...this.#report(running), state: 'IGNORED', summary: 'given up before' }
   }
 
   #unrecorded(running: Running, { message }: Unrecorded): ExecutionReport {

@@ -7,6 +7,7 @@ import { StopControl } from '../kernel/job.ts'
 import type { ExecutionPool, Job, JobEnd, JobEvents, PoolInfo, PoolOptions } from '../pool/pool.ts'
 
 interface Running {
+  readonly id: string
   readonly control: StopControl
   readonly end: (end: JobEnd) => void
 }
@@ -14,7 +15,8 @@ interface Running {
 export class InProcessPool implements ExecutionPool {
   readonly name: string
   readonly #options: PoolOptions
-  readonly #running = new Map<string, Running>()
+  /** Not by id: a message that was published twice runs twice. */
+  readonly #running = new Set<Running>()
   readonly #waiting: { job: Job; events: JobEvents }[] = []
   #size: number
   #idle: (() => void)[] = []
@@ -37,8 +39,9 @@ export class InProcessPool implements ExecutionPool {
   }
 
   async terminate(): Promise<void> {
-    this.#waiting.length = 0
-    for (const id of this.#running.keys()) this.terminateJob(id, 'SIGTERM')
+    const waiting = this.#waiting.splice(0)
+    for (const { id } of this.#running) this.terminateJob(id, 'SIGTERM')
+    for (const { events } of waiting) events.onEnd({ kind: 'terminated', signal: 'SIGTERM' })
   }
 
   submit(job: Job, events: JobEvents): void {
@@ -47,11 +50,12 @@ export class InProcessPool implements ExecutionPool {
   }
 
   terminateJob(id: string, signal: string): boolean {
-    const running = this.#running.get(id)
-    if (!running) return false
-    running.control.abort(new Terminated(signal))
-    running.end({ kind: 'terminated', signal })
-    return true
+    const running = [...this.#running].filter((one) => one.id === id)
+    for (const { control, end } of running) {
+      control.abandon(new Terminated(signal))
+      end({ kind: 'terminated', signal })
+    }
+    return running.length > 0
   }
 
   async resize(by: number): Promise<number> {
@@ -79,14 +83,15 @@ export class InProcessPool implements ExecutionPool {
       if (ended) return
       ended = true
       for (const timer of timers) clearTimeout(timer)
-      this.#running.delete(job.id)
+      this.#running.delete(running)
       events.onEnd(how)
       this.#fill()
       if (this.#running.size + this.#waiting.length === 0) {
         for (const resolve of this.#idle.splice(0)) resolve()
       }
     }
-    this.#running.set(job.id, { control, end })
+    const running: Running = { id: job.id, control, end }
+    this.#running.add(running)
     const { softLimitMs, hardLimitMs } = job
     if (softLimitMs !== undefined)
       timers.push(
@@ -95,7 +100,7 @@ export class InProcessPool implements ExecutionPool {
     if (hardLimitMs !== undefined)
       timers.push(
         setTimeout(() => {
-          control.abort(new SoftTimeLimitExceeded(hardLimitMs / 1000))
+          control.abandon(new SoftTimeLimitExceeded(hardLimitMs / 1000))
           end({ kind: 'timeLimit', seconds: hardLimitMs / 1000 })
         }, hardLimitMs),
       )

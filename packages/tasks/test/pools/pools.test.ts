@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from '@jest/globals'
 import { findPool, loadApp, pools } from '@celeriac/tasks/internal'
 import type { PoolName } from '../../src/pools/index.ts'
-import type { ExecutionPool, PoolOptions } from '../../src/pool/pool.ts'
+import { emptyReport } from '../../src/execution/running.ts'
+import type { ExecutionPool, Job, JobEnd, PoolOptions } from '../../src/pool/pool.ts'
 import { encodeTask } from '../../src/protocol/encode.ts'
 import { emptyEmbed } from '../../src/protocol/task-message.ts'
 import { poolSuite, type PoolHarness } from '../../src/testing/index.ts'
@@ -56,6 +57,66 @@ for (const name of ['async', 'processes'] as const satisfies PoolName[]) {
     },
   )
 }
+
+/** Submits; resolves with the kind of end. */
+function endOf(pool: ExecutionPool, one: Job): Promise<JobEnd['kind']> {
+  return new Promise((resolve) => {
+    pool.submit(one, { onAccepted: () => undefined, onEnd: (end) => resolve(end.kind) })
+  })
+}
+
+describe('jobs that wait for a slot', () => {
+  it('are not given to a child that was killed as it finished', async () => {
+    const makePool = await pools.processes.load()
+    const pool: ExecutionPool = makePool(options(1))
+    await pool.start()
+    const spinning = job('spin', 30)
+    const spun = endOf(pool, spinning)
+    const waiting = endOf(pool, job('double', 1))
+    // This process reads the child's report only after it has killed the child.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const end = Date.now() + 200
+    while (Date.now() < end);
+
+    pool.terminateJob(spinning.id, 'SIGTERM')
+
+    expect(await Promise.all([spun, waiting])).toEqual(['ran', 'ran'])
+    await pool.terminate()
+  })
+
+  for (const name of ['async', 'processes'] as const) {
+    it(`are told of the end of the pool too: ${name}`, async () => {
+      const makePool: (options: PoolOptions) => ExecutionPool = await pools[name].load()
+      const pool = makePool(options(1))
+      await pool.start()
+      const ends = [endOf(pool, job('sleep', 60_000)), endOf(pool, job('sleep', 60_000))]
+
+      await pool.terminate()
+
+      expect(await Promise.all(ends)).toEqual(['terminated', 'terminated'])
+    })
+  }
+
+  it('wait although the same message came twice', async () => {
+    const makePool = await pools.async.load()
+    let now = 0
+    let most = 0
+    const pool: ExecutionPool = makePool({
+      ...options(2),
+      execute: async () => {
+        most = Math.max(most, ++now)
+        await new Promise((resolve) => setTimeout(resolve, 10 * now))
+        now--
+        return emptyReport
+      },
+    })
+    const same = job('double', 1)
+
+    await Promise.all(Array.from({ length: 6 }, () => endOf(pool, same)))
+
+    expect(most).toBe(2)
+  })
+})
 
 describe('the shelf of pools', () => {
   it("knows Celery's names", () => {

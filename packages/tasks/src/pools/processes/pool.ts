@@ -54,9 +54,10 @@ export class ProcessPool implements ExecutionPool {
 
   async terminate(): Promise<void> {
     this.#stopping = true
-    this.#waiting.length = 0
+    const waiting = this.#waiting.splice(0)
     const children = [...this.#children]
     for (const child of children) child.terminate('SIGKILL')
+    for (const { events } of waiting) events.onEnd({ kind: 'terminated', signal: 'SIGKILL' })
     await Promise.all(children.map((child) => child.exited))
   }
 
@@ -161,6 +162,8 @@ export class ProcessPool implements ExecutionPool {
   }
 
   #offer(child: WorkerProcess): void {
+    // Killed as it finished or got ready: its exit is on the way, and would take a job with it.
+    if (!child.isIdle) return
     const next = this.#waiting.shift()
     if (next) child.run(next.job, next.events)
     else this.#idle.push(child)

@@ -31,7 +31,10 @@ export class WorkerProcess {
     })
     this.exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => resolve({ code, signal }))
-      this.#child.once('error', () => resolve({ code: null, signal: null }))
+      // More than one may come, and one that nobody hears ends this process.
+      this.#child.on('error', () => {
+        if (this.#child.pid === undefined) resolve({ code: null, signal: null })
+      })
     })
     void this.exited.then((exit) => this.#onExit(exit))
     this.#ready = new Promise((resolve, reject) => {

@@ -22,6 +22,7 @@ export class Request {
   readonly job: Job
   readonly acknowledgement: Acknowledgement
   #delivery: Delivery
+  readonly #former: Delivery[] = []
   /** Set by the worker when it begins to run. */
   startedMs: number | undefined
   pid: number | undefined
@@ -39,11 +40,15 @@ export class Request {
 
   /** The same message again, while the task still runs: from now on this delivery is the one to settle. */
   adopt(delivery: Delivery): void {
+    this.#former.push(this.#delivery)
     this.#delivery = delivery
   }
 
   /** Settles the message unless that has been done (an early acknowledgement). */
   settle(outcome: 'ack' | 'requeue' | 'restore' | 'drop'): Promise<void> {
+    // Of a lost channel: does nothing. Of a task that was published twice: would keep its place for ever.
+    for (const former of this.#former.splice(0))
+      if (!former.isSettled) former.ack().catch(() => undefined)
     return this.#delivery.isSettled ? Promise.resolve() : this.#delivery.settle(outcome)
   }
 }

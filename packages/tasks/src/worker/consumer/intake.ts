@@ -2,7 +2,8 @@
  * What becomes of each delivery: decode its headers, decide, and act: run it, hold it for its hour, or put
  * it aside. The body stays encoded until the task runs.
  */
-import type { Delivery } from '@celeriac/messaging'
+import { systemClock, type Delivery } from '@celeriac/messaging'
+import { sleep } from '@celeriac/messaging/internal'
 import { NotRegistered, TaskRevokedError, WorkerLostError } from '../../kernel/errors.ts'
 import type { JobMessage } from '../../kernel/job.ts'
 import type { ExecutionReport } from '../../kernel/report.ts'
@@ -47,6 +48,9 @@ export interface IntakeServices {
   onTrouble(what: string, error: unknown): void
 }
 
+/** Pause before a message that could neither be run nor put aside comes again. */
+const againPauseMs = 1000
+
 export class Intake {
   readonly #services: IntakeServices
 
@@ -63,7 +67,10 @@ export class Intake {
     let found: MetaResult = decodeMeta(message.headers, message.properties)
     if (!found.ok && found.reason === 'no-task') found = this.#oldProtocol(delivery)
     if (!found.ok)
-      return this.#act(this.#services.park(delivery, found.reason, found.detail, undefined))
+      return this.#act(
+        delivery,
+        this.#services.park(delivery, found.reason, found.detail, undefined),
+      )
     const { meta } = found
     const running = this.#services.running(meta.id)
     if (running && origin.redelivered && running.meta.retries === meta.retries)
@@ -81,15 +88,15 @@ export class Intake {
       case 'hold':
         return this.#services.hold(delivery, meta, decision.untilMs)
       case 'drop':
-        return this.#act(this.#drop(meta, delivery, decision.why))
+        return this.#act(delivery, this.#drop(meta, delivery, decision.why))
       case 'park':
-        return this.#act(this.#parkDeadly(meta, delivery, facts.attempts))
+        return this.#act(delivery, this.#parkDeadly(meta, delivery, facts.attempts))
     }
   }
 
   #run(meta: TaskMeta, delivery: Delivery): void {
     const runnable = this.#services.find(meta.task)
-    if (!runnable) return this.#act(this.#parkUnknown(meta, delivery))
+    if (!runnable) return this.#act(delivery, this.#parkUnknown(meta, delivery))
     const { options } = runnable
     const { defaults } = this.#services
     const soft = meta.softLimit ?? options.softTimeLimit ?? defaults.softTimeLimit
@@ -154,10 +161,15 @@ export class Intake {
     await this.#services.park(delivery, 'too-many-deliveries', error.message, meta)
   }
 
-  #act(work: Promise<void>): void {
-    // A failure here means that the channel is gone: the broker hands the message out again.
-    work.catch((error: unknown) =>
-      this.#services.onTrouble('a message could not be settled', error),
-    )
+  #act(delivery: Delivery, work: Promise<void>): void {
+    work
+      .catch(async (error: unknown) => {
+        this.#services.onTrouble('a message could not be settled', error)
+        // Where the channel is gone the broker has it again, and this does nothing. Where it is not, the
+        // message must come again instead of keeping its place in the window.
+        await sleep(systemClock, againPauseMs, undefined, { background: true })
+        if (!delivery.isSettled) await delivery.settle('restore')
+      })
+      .catch(() => undefined)
   }
 }

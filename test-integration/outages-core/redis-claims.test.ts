@@ -96,6 +96,8 @@ describeWith('redis', 'messages on a private Redis', () => {
     })
     await holder.start()
     await until(() => held === 1000)
+    // When it comes back it must not take them again.
+    await holder.cancel()
     const [session] = await raw.zrangebyscore('celeriac:unacked:sessions', '-inf', '+inf')
     const { seen, take, twice } = counter()
     for (const connection of [connect(), connect(), connect()]) {

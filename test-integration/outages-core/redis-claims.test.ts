@@ -236,6 +236,32 @@ describeWith('redis', 'messages on a private Redis', () => {
     expect(values).toEqual([1])
   })
 
+  it('cost no more sockets the longer the server stands still', async () => {
+    const { server } = await start()
+    const connection = new Connection(server.url, {
+      heartbeat: 0,
+      connectTimeout: 0.2,
+      ambient: { log: silentLogger },
+    })
+    const sockets = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+    const before = sockets()
+    let attempts = 0
+    connection.signals.on('retrying', () => void attempts++)
+
+    server.pause()
+    try {
+      await expect(
+        connection.producer().publish(1, { routingKey: 'frozen', timeout: 7 }),
+      ).rejects.toMatchObject({ code: 'MESSAGING_PUBLISH_TIMEOUT' })
+      await connection.close()
+      expect(attempts).toBeGreaterThan(5)
+      await until(() => sockets() <= before, 4000)
+    } finally {
+      server.resume()
+    }
+  })
+
   it('do not keep a connection from closing while the server stands still', async () => {
     const { server, connect } = await start()
     const connection = new Connection(server.url, {

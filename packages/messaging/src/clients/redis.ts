@@ -3,6 +3,7 @@
  * above does that), whose commands have a deadline and leave together, one write for each turn.
  */
 import { Redis, type RedisOptions } from 'ioredis'
+import { withDeadline } from '../kernel/deadline.ts'
 import { MessagingError, messageOf, type MessagingCode } from '../kernel/errors.ts'
 import type { ConnectOptions, Target } from '../transport/transport.ts'
 
@@ -96,7 +97,11 @@ export async function openRedis(
   let last: Error | undefined
   client.on('error', (error: Error) => (last = error))
   try {
-    await client.connect()
+    // ioredis counts only until the socket is open: a frozen server would keep one for every attempt.
+    await withDeadline(client.connect(), options.timeoutMs, options.ambient.clock, '', () => {
+      const why = `no answer from ${options.target.masked} within ${options.timeoutMs} ms`
+      return new MessagingError('MESSAGING_CONNECT_FAILED', 'connection', why)
+    })
     // ioredis hides it when the server refuses the database, and goes on in number 0.
     if (client.options.db) await client.select(client.options.db)
     return client

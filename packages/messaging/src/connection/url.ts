@@ -21,12 +21,16 @@ export function maskUrl(url: string): string {
     .replace(/([?&][^=&]*(?:password|secret|token|passphrase)[^=&]*=)[^&]*/gi, '$1**')
 }
 
-/** `socket_timeout` → `socketTimeout`; numbers and booleans become what they look like. */
+/** `socket_timeout` → `socketTimeout`: Kombu's names of options mean ours. */
+function camelName(name: string): string {
+  return name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** By their names here; numbers and booleans become what they look like. */
 function readOptions(params: URLSearchParams): Record<string, unknown> {
   const options: Record<string, unknown> = {}
   for (const [name, text] of params) {
-    const key = name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
-    options[key] = /^-?\d+(\.\d+)?$/.test(text)
+    options[camelName(name)] = /^-?\d+(\.\d+)?$/.test(text)
       ? Number(text)
       : text === 'true' || text === 'True'
         ? true
@@ -67,7 +71,8 @@ export function parseUrl(
     }
   }
   parsed.hash = ''
-  const options = { ...transportOptions, ...readOptions(parsed.searchParams) }
+  const given = Object.entries(transportOptions).map(([name, value]) => [camelName(name), value])
+  const options = { ...Object.fromEntries(given), ...readOptions(parsed.searchParams) }
   parsed.search = ''
   return {
     url: parsed.href,

@@ -21,6 +21,7 @@ export interface Queue {
 export interface QueueOptions extends Partial<Omit<Queue, 'name' | 'bindings'>> {
   readonly bindings?: readonly {
     readonly exchange: Exchange | string
+    /** Default: the queue's name; nothing for fanout and headers exchanges. */
     readonly routingKey?: string
     readonly arguments?: Arguments
   }[]
@@ -50,12 +51,17 @@ export function queue(name: string, options: QueueOptions = {}): Queue {
     exclusive: options.exclusive ?? false,
     autoDelete: options.autoDelete ?? false,
     arguments: args,
-    bindings: (options.bindings ?? []).map((binding) => ({
-      exchange:
-        typeof binding.exchange === 'string' ? exchange(binding.exchange) : binding.exchange,
-      routingKey: binding.routingKey ?? name,
-      arguments: binding.arguments ?? {},
-    })),
+    bindings: (options.bindings ?? []).map((binding) => {
+      const from =
+        typeof binding.exchange === 'string' ? exchange(binding.exchange) : binding.exchange
+      // Only keys that are compared have a use for the name; a fanout on Redis would listen elsewhere.
+      const compared = from.type === 'direct' || from.type === 'topic'
+      return {
+        exchange: from,
+        routingKey: binding.routingKey ?? (compared ? name : ''),
+        arguments: binding.arguments ?? {},
+      }
+    }),
   }
 }
 

@@ -17,6 +17,7 @@ import type { ExecutionReport } from '../kernel/report.ts'
 import type { WorkerSignals } from '../kernel/signals.ts'
 import type { ExecutionPool, JobEnd } from '../pool/pool.ts'
 import type { TaskMeta } from '../protocol/task-message.ts'
+import { aborted } from '../kernel/aborted.ts'
 import { Intake } from './consumer/intake.ts'
 import { Holds } from './holds.ts'
 import { park, parkedQueue } from './parking.ts'
@@ -38,8 +39,8 @@ export interface WorkerServices {
 
 export type WorkerState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped'
 
-/** Pause before a message whose outcome could not be recorded is handed back. */
-const unrecordedPauseMs = 1000
+/** Pause before a message whose end could not be recorded or put aside is handed back. */
+const againPauseMs = 1000
 /** What may still be recorded and parked at the end gets this long. */
 const settleLimitMs = 5000
 /** Most ids whose lost processes are counted here. */
@@ -263,29 +264,35 @@ export class Worker {
         : end.kind === 'timeLimit'
           ? this.#onFailed(request, new TimeLimitExceeded(end.seconds))
           : this.#onTerminated(request)
-    this.#track(ending)
-      .catch((error: unknown) => this.#warn('the end of a task could not be recorded', error))
+    this.#track(ending).then(
+      () => this.#forget(request),
+      (error: unknown) => this.#again(request, 'the end of a task could not be recorded', error),
+    )
+  }
+
+  /** Its message comes again, after a pause: what is in the way may be gone by then. */
+  #again(request: Request, what: string, error: unknown): void {
+    this.#warn(what, error)
+    const { clock } = this.#services.connection.ambient
+    void sleep(clock, againPauseMs, this.#stopSignal.signal)
+      .then(() => request.settle('restore'))
+      .catch(() => undefined)
       .finally(() => this.#forget(request))
   }
 
   #onReport(request: Request, report: ExecutionReport): void {
     if (report.unrecorded !== undefined) {
-      this.#warn(
-        'the outcome of a task could not be recorded, it will be run again',
-        report.unrecorded,
-      )
-      const { clock } = this.#services.connection.ambient
-      void sleep(clock, unrecordedPauseMs, this.#stopSignal.signal)
-        .then(() => request.settle('restore'))
-        .catch(() => undefined)
-        .finally(() => this.#forget(request))
-      return
+      const what = 'the outcome of a task could not be recorded, it will be run again'
+      return this.#again(request, what, report.unrecorded)
     }
     this.#forget(request)
     this.signals.emit('taskEnded', { report })
     if (report.state === 'REJECTED') {
       if (report.requeue) this.#quietly(request.settle('requeue'))
-      else this.#quietly(this.#reject(request, report.summary))
+      else
+        this.#reject(request, report.summary).catch((error: unknown) =>
+          this.#again(request, 'a rejected message could not be put aside', error),
+        )
     } else if (report.state === 'FAILURE' && !request.acknowledgement.onFailure) {
       this.#quietly(request.settle('drop'))
     } else this.#quietly(request.settle('ack'))
@@ -330,7 +337,10 @@ export class Worker {
   async #onTerminated(request: Request): Promise<void> {
     if (this.#state === 'stopping') return await request.settle('restore')
     const { meta, job } = request
-    await this.#services.executor.fail(job.message, new TaskRevokedError('terminated'), 'REVOKED')
+    const error = new TaskRevokedError('terminated')
+    const report = await this.#services.executor.fail(job.message, error, 'REVOKED')
+    // Who waits has not been told: once more, and this time it is dropped before it runs.
+    if (report.unrecorded !== undefined) throw new Error(report.unrecorded)
     this.signals.emit('taskRevoked', { id: meta.id, task: meta.task, why: 'revoked' })
     await request.settle('ack')
   }
@@ -387,11 +397,4 @@ export class Worker {
     const reason = error instanceof Error ? error.message : String(error)
     this.#services.log.warn(what, { reason })
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -24,7 +24,7 @@ interface Link {
 export class RedisBackend implements ResultBackend {
   readonly name = 'redis'
   readonly capabilities = { persistent: true, shared: true, notifies: true, countdowns: true }
-  readonly #options: BackendOptions
+  readonly #target: ReturnType<typeof parseUrl>
   readonly #ambient: Ambient
   readonly #keys: ResultKeys
   readonly #notices: Notices
@@ -33,10 +33,15 @@ export class RedisBackend implements ResultBackend {
   #closing: Promise<void> | undefined
 
   constructor(options: BackendOptions, ambient: Ambient) {
-    this.#options = options
     this.#ambient = ambient
     this.#ttl = Math.round(options.expiresSeconds)
-    const prefix = options.options['globalKeyprefix']
+    this.#target = parseUrl(
+      options.url,
+      ['redis', 'rediss', 'redis+socket'],
+      options.options,
+      () => 6379,
+    )
+    const prefix = this.#target.options['globalKeyprefix']
     this.#keys = resultKeys(typeof prefix === 'string' ? prefix : '')
     this.#notices = new Notices(
       ambient.clock,
@@ -198,12 +203,7 @@ export class RedisBackend implements ResultBackend {
     }
     return await openRedis(
       {
-        target: parseUrl(
-          this.#options.url,
-          ['redis', 'rediss', 'redis+socket'],
-          this.#options.options,
-          () => 6379,
-        ),
+        target: this.#target,
         ambient: this.#ambient,
         timeoutMs: 4000,
         heartbeatSeconds: 10,

@@ -106,7 +106,8 @@ export async function openRedis(
     if (client.options.db) await client.select(client.options.db)
     return client
   } catch (error) {
-    client.disconnect()
+    // For a socket that is closed already, ioredis would keep the process waiting for 2 s.
+    if (client.status !== 'end') client.disconnect()
     throw redisError(last ?? error, `connecting to ${options.target.masked}`, true)
   }
 }

@@ -56,7 +56,7 @@ describe('check-layers', () => {
       'a higher rank',
       `${messaging}/message/a.ts`,
       "import '../transport/channel.ts'",
-      'message (rank 1) imports ../transport/channel.ts from transport (rank 2), a higher rank',
+      'message (rank 1) imports ../transport/channel.ts from transport (rank 3), a higher rank',
     ],
     [
       'a sibling of the same rank',
@@ -68,7 +68,7 @@ describe('check-layers', () => {
       'a nested folder as its top folder',
       `${messaging}/transport/a.ts`,
       "export const a = () => import('../transports/amqp/transport.ts')",
-      'from transports (rank 4), a higher rank',
+      'from transports (rank 5), a higher rank',
     ],
     [
       'a type import in the middle of a type',
@@ -86,7 +86,7 @@ describe('check-layers', () => {
       'the front door from inside',
       `${messaging}/connection/a.ts`,
       "export * from '../index.ts'",
-      'from index (rank 8)',
+      'from index (rank 9)',
     ],
     [
       'a folder without a rank',

@@ -127,6 +127,7 @@ export class Services {
   }
 
   async close(): Promise<void> {
+    this.results.close()
     await this.#connection?.close()
     const backend = await this.#backend?.catch(() => undefined)
     await backend?.close()

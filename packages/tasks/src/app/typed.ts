@@ -108,6 +108,8 @@ export interface Sendable<Name extends string, P extends List, K, R> {
   readonly s: SignatureMaker<Name, P, K, R>
   /** An immutable signature: it takes no result of the step before it. */
   si(...args: CallArguments<P, K>): SignatureOf<Name, [], R, true>
+  /** A whole signature from a list, with execution options. */
+  signature(args: CallArguments<P, K>, options?: SignatureOptions): SignatureOf<Name, [], R>
   /** One message that calls the task for each item in turn. */
   map(items: Iterable<P[0]>): SignatureOf<'celery.map', [], R[], true>
   /** Like `map`, each item being the arguments of a call. */

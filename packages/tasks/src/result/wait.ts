@@ -23,6 +23,8 @@ export class ResultReader {
   readonly ambient: Ambient
   readonly handleOf: (tree: ResultTree) => ResultHandle
   readonly #backend: () => Promise<ResultBackend>
+  /** Everyone who waits, to be told when the app closes. */
+  readonly #waiting = new Set<(error: unknown) => void>()
   readonly #reads: TurnBatch<string, readonly (string | undefined)[]>
 
   /** `handleOf` makes the handle a tree stands for: of a task or of a group. */
@@ -35,6 +37,12 @@ export class ResultReader {
     this.#backend = backend
     this.handleOf = (tree) => handleOf(tree, this)
     this.#reads = new TurnBatch(async (ids) => await (await backend()).read(ids))
+  }
+
+  /** Ends all waiting with `TASKS_STOPPED`. */
+  close(): void {
+    for (const fail of this.#waiting)
+      fail(new TasksError('TASKS_STOPPED', 'the app was closed while a result was awaited'))
   }
 
   backend(): Promise<ResultBackend> {
@@ -88,6 +96,7 @@ export class ResultReader {
           )
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
+    this.#waiting.add(fail)
     let off: (() => void) | undefined
     let over = false
     // The deadline holds for subscribing and reading too: the store may be the one that hangs.
@@ -105,6 +114,7 @@ export class ResultReader {
       return await found
     } finally {
       over = true
+      this.#waiting.delete(fail)
       cancelTimer?.()
       signal?.removeEventListener('abort', abort)
       off?.()

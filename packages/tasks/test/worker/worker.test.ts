@@ -180,6 +180,21 @@ describe('a worker', () => {
   })
 })
 
+describe('an app that closes', () => {
+  it('ends the waiting for results', async () => {
+    const { app } = await started((a) => {
+      a.task('long', () => new Promise((resolve) => setTimeout(resolve, 60_000).unref()))
+    })
+    const waiting = (await app.sendTask('long')).get()
+    const settled = expect(waiting).rejects.toMatchObject({ code: 'TASKS_STOPPED' })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await bench!.worker.stop(0.1)
+    await app.close()
+
+    await settled
+  })
+})
+
 describe('what is stored', () => {
   const fails = (app: Celeriac): void =>
     void app.task('fails', (bad: boolean) => {

@@ -15,12 +15,28 @@ const outages = new Set<TasksError['code']>([
   'TASKS_STOPPED',
 ])
 
+/** Why a message was not sent that no other day will mend: running the task again would go on for ever. */
+const permanent = new Set<MessagingError['code']>([
+  'MESSAGING_TOO_LARGE',
+  'MESSAGING_ENCODE_FAILED',
+  'MESSAGING_CONTENT_UNKNOWN',
+  'MESSAGING_NOT_SUPPORTED',
+  'MESSAGING_UNROUTABLE',
+  'MESSAGING_DECLARATION_REFUSED',
+  'MESSAGING_OPTION_INVALID',
+])
+
+function isOutage(error: unknown): boolean {
+  const cause = TasksError.is(error) && MessagingError.is(error.cause) ? error.cause : error
+  if (MessagingError.is(cause)) return !permanent.has(cause.code)
+  return TasksError.is(error) && outages.has(error.code)
+}
+
 /** Throws `Unrecorded` when the same may succeed later; what can never be sent is thrown as it is. */
 export async function orUnrecorded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    const isOutage = MessagingError.is(error) || (TasksError.is(error) && outages.has(error.code))
-    throw isOutage ? new Unrecorded(error) : error
+    throw isOutage(error) ? new Unrecorded(error) : error
   }
 }

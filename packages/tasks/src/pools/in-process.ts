@@ -12,6 +12,8 @@ interface Running {
   readonly end: (end: JobEnd) => void
 }
 
+const lastMoment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100))
+
 export class InProcessPool implements ExecutionPool {
   readonly name: string
   readonly #options: PoolOptions
@@ -39,9 +41,11 @@ export class InProcessPool implements ExecutionPool {
   }
 
   async terminate(): Promise<void> {
-    const waiting = this.#waiting.splice(0)
+    for (const { events } of this.#waiting.splice(0))
+      events.onEnd({ kind: 'terminated', signal: 'SIGTERM' })
+    // A task that has returned is being recorded: a moment saves it from being run twice.
+    if (this.#running.size > 0) await Promise.race([this.stop(), lastMoment()])
     for (const { id } of this.#running) this.terminateJob(id, 'SIGTERM')
-    for (const { events } of waiting) events.onEnd({ kind: 'terminated', signal: 'SIGTERM' })
   }
 
   submit(job: Job, events: JobEvents): void {

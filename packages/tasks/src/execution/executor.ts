@@ -110,10 +110,10 @@ export class Executor {
           await this.#store(running, 'STARTED', { pid: process.pid, hostname })
       }
       const value = await this.#call(running, runnable, control)
-      if (control.abandoned) return this.#abandoned(running)
+      if (!control.finish()) return this.#abandoned(running)
       return await this.#finishSuccess(running, value)
     } catch (thrown) {
-      if (control.abandoned) return this.#abandoned(running)
+      if (!control.finish()) return this.#abandoned(running)
       if (thrown instanceof Unrecorded) return this.#unrecorded(running, thrown)
       const means = classify(
         thrown,

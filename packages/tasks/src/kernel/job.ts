@@ -13,15 +13,20 @@ export interface JobMessage {
 /** How a running job is told to stop. The signal is made when somebody looks at it: most tasks never do. */
 export interface JobControl {
   readonly signal: AbortSignal
-  /** Its end was decided and recorded by others: what it still does must leave no trace. */
+  /** Its end was decided by others: what it still does must leave no trace. */
   readonly abandoned: boolean
+  /**
+   * Called when the task has returned, before its end is recorded. False when it was abandoned before; true
+   * means that from now on it can't be: its own end is the one that counts.
+   */
+  finish(): boolean
 }
 
 /** A control that can be aborted; `reason` is what tasks see as `signal.reason`. */
 export class StopControl implements JobControl {
   #controller: AbortController | undefined
   #reason: unknown
-  #abandoned = false
+  #fate: 'open' | 'finishing' | 'abandoned' = 'open'
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
@@ -30,13 +35,20 @@ export class StopControl implements JobControl {
   }
 
   get abandoned(): boolean {
-    return this.#abandoned
+    return this.#fate === 'abandoned'
   }
 
-  /** As `abort`, and nobody waits for it any more. */
-  abandon(reason: Error): void {
-    this.#abandoned = true
+  finish(): boolean {
+    if (this.#fate === 'open') this.#fate = 'finishing'
+    return this.#fate === 'finishing'
+  }
+
+  /** As `abort`, and nobody waits for it any more; false when its own end is under way. */
+  abandon(reason: Error): boolean {
+    if (this.#fate === 'open') this.#fate = 'abandoned'
+    if (this.#fate === 'finishing') return false
     this.abort(reason)
+    return true
   }
 
   abort(reason: Error): void {

@@ -12,8 +12,6 @@ interface Running {
   readonly end: (end: JobEnd) => void
 }
 
-const lastMoment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100))
-
 export class InProcessPool implements ExecutionPool {
   readonly name: string
   readonly #options: PoolOptions
@@ -43,8 +41,6 @@ export class InProcessPool implements ExecutionPool {
   async terminate(): Promise<void> {
     for (const { events } of this.#waiting.splice(0))
       events.onEnd({ kind: 'terminated', signal: 'SIGTERM' })
-    // A task that has returned is being recorded: a moment saves it from being run twice.
-    if (this.#running.size > 0) await Promise.race([this.stop(), lastMoment()])
     for (const { id } of this.#running) this.terminateJob(id, 'SIGTERM')
   }
 
@@ -55,11 +51,14 @@ export class InProcessPool implements ExecutionPool {
 
   terminateJob(id: string, signal: string): boolean {
     const running = [...this.#running].filter((one) => one.id === id)
+    let found = false
     for (const { control, end } of running) {
-      control.abandon(new Terminated(signal))
+      // One that has returned ends by itself in a moment; taking it for ended by force would run it twice.
+      if (!control.abandon(new Terminated(signal))) continue
       end({ kind: 'terminated', signal })
+      found = true
     }
-    return running.length > 0
+    return found
   }
 
   async resize(by: number): Promise<number> {
@@ -104,8 +103,8 @@ export class InProcessPool implements ExecutionPool {
     if (hardLimitMs !== undefined)
       timers.push(
         setTimeout(() => {
-          control.abandon(new SoftTimeLimitExceeded(hardLimitMs / 1000))
-          end({ kind: 'timeLimit', seconds: hardLimitMs / 1000 })
+          if (control.abandon(new SoftTimeLimitExceeded(hardLimitMs / 1000)))
+            end({ kind: 'timeLimit', seconds: hardLimitMs / 1000 })
         }, hardLimitMs),
       )
     events.onAccepted(process.pid)

@@ -1,6 +1,6 @@
 /** What must compile, and to which types. */
 import type { Follow, StepMismatch } from '../../src/canvas/types.ts'
-import { chain, chord, group, groupOf, kw, same, type Result } from './front.ts'
+import { chain, chord, group, groupOf, kw, same, type Result, type Results } from './front.ts'
 import {
   add,
   both,
@@ -68,24 +68,24 @@ export function immutables(): void {
 
 export function groups(): void {
   const three = group(add.s(1, 2), upper.s('a'), ping.si())
-  same<Sent<typeof three>, Result<[number, string, 'pong']>>()
+  same<Sent<typeof three>, Results<[number, string, 'pong']>>()
   const list = [add.s(1, 1), add.s(2, 2)]
   const many = group(...list)
-  same<Sent<typeof many>, Result<number[]>>()
+  same<Sent<typeof many>, Results<number[]>>()
   const listed = groupOf([1, 2].map((i) => add.s(i, i)))
-  same<Sent<typeof listed>, Result<number[]>>()
+  same<Sent<typeof listed>, Results<number[]>>()
   // Groups in groups are sent flat.
   const nested = group(add.s(1, 2), group(upper.s('a'), add.s(1, 1)), ping.si())
-  same<Sent<typeof nested>, Result<[number, string, number, 'pong']>>()
+  same<Sent<typeof nested>, Results<[number, string, number, 'pong']>>()
   const nestedMany = groupOf([group(add.s(1, 2), upper.s('a'))])
-  same<Sent<typeof nestedMany>, Result<(number | string)[]>>()
+  same<Sent<typeof nestedMany>, Results<(number | string)[]>>()
   // What all members take in front.
   void group(add.s(10), show.s(), ping.si()).delay(1)
 }
 
 export function groupsInChains(): void {
   const fanned = chain(add.s(1, 1), group(add.s(10), show.s(), ping.si()))
-  same<Sent<typeof fanned>, Result<[number, string, 'pong']>>()
+  same<Sent<typeof fanned>, Results<[number, string, 'pong']>>()
   const joined = chain(group(add.s(1, 1), add.s(2, 2)), sum.s(), show.s())
   same<Sent<typeof joined>, Result<string>>()
   const deep = chain(
@@ -124,7 +124,7 @@ export function lists(): void {
   void chain(upper.map(['a', 'b']), len.s()).delay()
   void add.starmap([[1, 2]]).delay()
   const chunked = add.chunks([[1, 2]], 2)
-  same<Sent<typeof chunked>, Result<number[][]>>()
+  same<Sent<typeof chunked>, Results<number[][]>>()
   void chain(chunked, len.s()).delay()
   void chord(chunked, len.s()).delay()
 }

@@ -16,14 +16,14 @@ export const maybe = task('tasks.maybe', (x: number) => (x > 0 ? x : 'negative')
 export const both = task('tasks.both', (v: number | string) => v)
 export const same2 = task('tasks.generic', <T>(x: T) => x)
 export const bound = task('tasks.bound', function (url: string) {
-  return this.id + url
+  return this.request.id + url
 })
 export const scaled = task(
   'tasks.scaled',
   (x: number, o: Kw<{ scale?: number; unit: string }>) => `${x * (o.scale ?? 1)}${o.unit}`,
 )
-export const train = remote<(dataset: string, epochs: number) => { loss: number }>()('ml.train')
+export const train = remote<(dataset: string, epochs: number) => { loss: number }>('ml.train')
 export const report = task('js.report', (r: { loss: number }) => r.loss)
 // oxlint-disable-next-line typescript/no-explicit-any -- a task nobody has typed yet
-export const legacy = remote<(...args: any[]) => any>()('legacy.job')
-export const opaque = remote<(id: number) => unknown>()('legacy.unknown')
+export const legacy = remote<(...args: any[]) => any>('legacy.job')
+export const opaque = remote<(id: number) => unknown>('legacy.unknown')

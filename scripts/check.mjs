@@ -3,9 +3,10 @@ import { runStep } from './steps.mjs'
 
 const steps = [
   ['format', 'format:check'],
+  // Before lint: the type-aware rules read the declarations of the other packages.
+  ['build', 'build'],
   ['lint', 'lint'],
   ['layers', 'layers'],
-  ['build', 'build'],
   ['types', 'typecheck'],
   ['tests', 'test'],
   ['examples', 'examples'],

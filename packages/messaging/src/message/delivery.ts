@@ -78,7 +78,13 @@ export class Delivery {
       )
     }
     this.#settled = true
-    return this.#settle(this, outcome)
+    const done = this.#settle(this, outcome)
+    done.catch((error: unknown) => {
+      // Nothing was done with it: it can still be settled in another way.
+      if (MessagingError.is(error) && error.code === 'MESSAGING_NOT_SUPPORTED')
+        this.#settled = false
+    })
+    return done
   }
 
   /** Done with it. */

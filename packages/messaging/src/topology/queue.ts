@@ -1,12 +1,15 @@
 /** The declaration of a queue with its bindings: a value, nothing happens until somebody declares it. */
 import type { Binding } from './binding.ts'
-import { exchange, type Arguments, type Exchange } from './exchange.ts'
+import {
+  sourceBindings,
+  type Arguments,
+  type SourceBinding,
+  type SourceBindingOptions,
+} from './exchange.ts'
 
-export interface QueueBinding {
-  readonly exchange: Exchange
-  readonly routingKey: string
-  readonly arguments: Arguments
-}
+export type QueueBinding = SourceBinding
+
+export type QueueType = 'classic' | 'quorum' | 'stream'
 
 export interface Queue {
   readonly name: string
@@ -16,52 +19,74 @@ export interface Queue {
   /** The broker's own arguments (`x-…`), kept exactly. */
   readonly arguments: Arguments
   readonly bindings: readonly QueueBinding[]
+  /** Arguments of its consumers (`x-priority`, …). */
+  readonly consumerArguments: Arguments
+  /** Only looked for, never made. */
+  readonly passive: boolean
+  /** Neither made nor looked for, bindings included. */
+  readonly noDeclare: boolean
 }
 
 export interface QueueOptions extends Partial<Omit<Queue, 'name' | 'bindings'>> {
-  readonly bindings?: readonly {
-    readonly exchange: Exchange | string
-    /** Default: the queue's name; nothing for fanout and headers exchanges. */
-    readonly routingKey?: string
-    readonly arguments?: Arguments
-  }[]
+  readonly bindings?: readonly SourceBindingOptions[]
+  /** How RabbitMQ keeps it (`x-queue-type`). */
+  readonly type?: QueueType
   /** Highest priority the queue tells apart (`x-max-priority`). */
   readonly maxPriority?: number
   /** Milliseconds without consumers after which the broker removes the queue (`x-expires`). */
   readonly expiresMs?: number
   /** Milliseconds a message may wait (`x-message-ttl`). */
   readonly messageTtlMs?: number
+  /** Most messages that wait (`x-max-length`); what happens beyond is `overflow`. */
+  readonly maxLength?: number
+  /** Most bytes of bodies that wait (`x-max-length-bytes`). */
+  readonly maxLengthBytes?: number
+  /** Beyond the greatest length: the oldest goes (default), or the newest is refused (`x-overflow`). */
+  readonly overflow?: 'drop-head' | 'reject-publish'
+  /** Where dropped, expired and crowded-out messages go (`x-dead-letter-exchange`). */
   readonly deadLetterExchange?: string
+  /** Default: the key they came with (`x-dead-letter-routing-key`). */
   readonly deadLetterRoutingKey?: string
+  /** Deliveries without an end after which a quorum queue drops a message (`x-delivery-limit`). */
+  readonly deliveryLimit?: number
+  /** One consumer at a time gets messages, the others stand by (`x-single-active-consumer`). */
+  readonly singleActiveConsumer?: boolean
 }
+
+/** Options that are a name for one of the broker's arguments. */
+const argumentNames = {
+  type: 'x-queue-type',
+  maxPriority: 'x-max-priority',
+  expiresMs: 'x-expires',
+  messageTtlMs: 'x-message-ttl',
+  maxLength: 'x-max-length',
+  maxLengthBytes: 'x-max-length-bytes',
+  overflow: 'x-overflow',
+  deadLetterExchange: 'x-dead-letter-exchange',
+  deadLetterRoutingKey: 'x-dead-letter-routing-key',
+  deliveryLimit: 'x-delivery-limit',
+  singleActiveConsumer: 'x-single-active-consumer',
+} as const satisfies Partial<Record<keyof QueueOptions, string>>
 
 /** A queue, durable unless told otherwise, as Kombu's `Queue`. */
 export function queue(name: string, options: QueueOptions = {}): Queue {
   const args: Record<string, unknown> = { ...options.arguments }
-  if (options.maxPriority !== undefined) args['x-max-priority'] = options.maxPriority
-  if (options.expiresMs !== undefined) args['x-expires'] = options.expiresMs
-  if (options.messageTtlMs !== undefined) args['x-message-ttl'] = options.messageTtlMs
-  if (options.deadLetterExchange !== undefined)
-    args['x-dead-letter-exchange'] = options.deadLetterExchange
-  if (options.deadLetterRoutingKey !== undefined)
-    args['x-dead-letter-routing-key'] = options.deadLetterRoutingKey
+  for (const [option, argument] of Object.entries(argumentNames)) {
+    const value = options[option as keyof typeof argumentNames]
+    if (value !== undefined) args[argument] = value
+  }
+  const exclusive = options.exclusive ?? false
   return {
     name,
     durable: options.durable ?? true,
-    exclusive: options.exclusive ?? false,
-    autoDelete: options.autoDelete ?? false,
+    exclusive,
+    // Kombu: a queue of one connection goes with it.
+    autoDelete: options.autoDelete ?? exclusive,
     arguments: args,
-    bindings: (options.bindings ?? []).map((binding) => {
-      const from =
-        typeof binding.exchange === 'string' ? exchange(binding.exchange) : binding.exchange
-      // Only keys that are compared have a use for the name; a fanout on Redis would listen elsewhere.
-      const compared = from.type === 'direct' || from.type === 'topic'
-      return {
-        exchange: from,
-        routingKey: binding.routingKey ?? (compared ? name : ''),
-        arguments: binding.arguments ?? {},
-      }
-    }),
+    consumerArguments: options.consumerArguments ?? {},
+    passive: options.passive ?? false,
+    noDeclare: options.noDeclare ?? false,
+    bindings: sourceBindings(options.bindings ?? [], name),
   }
 }
 

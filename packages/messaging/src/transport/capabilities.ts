@@ -14,13 +14,25 @@ export interface Capabilities {
   readonly delay: boolean
   /** An unroutable mandatory message comes back as `MESSAGING_UNROUTABLE`. */
   readonly mandatory: boolean
-  /** The broker drops messages whose `expirationMs` is over. */
+  /** Messages whose time is over (`expirationMs`, or the queue's `messageTtlMs`) are not delivered. */
   readonly messageTtl: boolean
+  /** A queue that nobody uses for its `expiresMs` goes with its messages. */
+  readonly queueExpiry: boolean
+  /** A queue keeps at most `maxLength` messages or `maxLengthBytes`. */
+  readonly maxLength: boolean
+  /** What is dropped, expires or is crowded out goes to the queue's dead-letter exchange. */
+  readonly deadLetters: boolean
+  /** An exchange can be bound to an exchange. */
+  readonly exchangeBindings: boolean
+  /** Consumers of a queue can differ in priority. */
+  readonly consumerPriority: boolean
   /** `attempts` counts deliveries that were never settled. */
   readonly countsAttempts: boolean
   /** A fanout reaches only queues that are consumed at that moment (publish/subscribe). */
   readonly fanoutNeedsConsumer: boolean
-  /** A queue can be exclusive to its connection and go with it. */
+  /** A queue declared `autoDelete` goes with its last consumer; elsewhere the wish is passed over. */
+  readonly autoDelete: boolean
+  /** A queue can be exclusive to its connection and go with it; elsewhere the wish is passed over. */
   readonly exclusiveQueues: boolean
 }
 

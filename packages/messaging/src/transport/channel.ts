@@ -10,8 +10,8 @@
 import type { MessagingError } from '../kernel/errors.ts'
 import type { Delivery, Settle } from '../message/delivery.ts'
 import type { Message } from '../message/message.ts'
-import type { Binding } from '../topology/binding.ts'
-import type { Exchange } from '../topology/exchange.ts'
+import type { Binding, ExchangeBinding } from '../topology/binding.ts'
+import type { Arguments, Exchange } from '../topology/exchange.ts'
 import type { Queue } from '../topology/queue.ts'
 
 export interface Publication {
@@ -36,6 +36,9 @@ export interface ConsumeOptions {
   /** The broker forgets a message as it hands it out. */
   readonly noAck?: boolean
   readonly exclusive?: boolean
+  /** Consumers of higher priority are served first (`x-priority`), where the broker can. */
+  readonly priority?: number
+  readonly arguments?: Arguments
 }
 
 /** Deliveries come in batches of what arrived together; the array is the receiver's. */
@@ -48,13 +51,17 @@ export interface Channel {
 
   /** With `passive`, rejects with `MESSAGING_DECLARATION_REFUSED` when it is not there. */
   declareExchange(exchange: Exchange, options?: { passive?: boolean }): Promise<void>
-  removeExchange(name: string): Promise<void>
+  /** With `ifUnused`, rejects with `MESSAGING_DECLARATION_REFUSED` while anything is bound to it. */
+  removeExchange(name: string, options?: { ifUnused?: boolean }): Promise<void>
   /** An empty name asks the broker for one. With `passive`, rejects with `MESSAGING_QUEUE_NOT_FOUND`. */
   declareQueue(queue: Queue, options?: { passive?: boolean }): Promise<QueueStatus>
   /** Resolves with the number of messages that went with it. */
   removeQueue(name: string, options?: { ifUnused?: boolean; ifEmpty?: boolean }): Promise<number>
   bind(binding: Binding): Promise<void>
   unbind(binding: Binding): Promise<void>
+  /** Messages of one exchange through another as well, where the broker can. */
+  bindExchange(binding: ExchangeBinding): Promise<void>
+  unbindExchange(binding: ExchangeBinding): Promise<void>
   /** Resolves with the number of messages removed; deliveries that are out are untouched. */
   purge(queue: string): Promise<number>
 

@@ -33,6 +33,13 @@ export interface ConnectOptions {
   readonly heartbeatSeconds: number
   /** Name shown in the broker's list of clients. */
   readonly clientName: string
+  /** The broker stops (with its reason) or goes on (undefined) taking messages from this link. */
+  readonly onBlocked?: (reason: string | undefined) => void
+  /**
+   * The session this one follows after its link broke. A broker with leases may go on with it: what was
+   * handed out is still held then, and what was settled meanwhile is told.
+   */
+  readonly resumes?: Session
 }
 
 /** One link. It never reconnects by itself: a lost link ends the session, the connection opens the next. */

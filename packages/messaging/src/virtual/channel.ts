@@ -2,14 +2,12 @@
  * A Channel made of a MessageStore: exchanges and bindings on the way in, a pump, a window and
  * acknowledgements on the way out.
  */
-import type { Ambient } from '../kernel/ambient.ts'
 import { asMessagingError, MessagingError } from '../kernel/errors.ts'
-import type { TurnBatch } from '../kernel/turn-batch.ts'
 import { Delivery, type Outcome } from '../message/delivery.ts'
-import type { Binding } from '../topology/binding.ts'
+import type { Binding, ExchangeBinding } from '../topology/binding.ts'
 import type { Exchange } from '../topology/exchange.ts'
 import type { Queue } from '../topology/queue.ts'
-import { notSupported, type Capabilities } from '../transport/capabilities.ts'
+import { notSupported } from '../transport/capabilities.ts'
 import type {
   Channel,
   ConsumeOptions,
@@ -18,12 +16,13 @@ import type {
   PublishFailures,
   QueueStatus,
 } from '../transport/channel.ts'
+import { Declarations } from './declarations.ts'
 import { decodeEnvelope } from './envelope.ts'
-import { publishBatch } from './publishing.ts'
 import { Pump } from './pump.ts'
 import { Reservations } from './reservations.ts'
-import { notGivenBack, queueNotFound, refuseArguments, refused } from './refusals.ts'
-import { parkedFor, type MessageStore, type Settlement, type Taken } from './store.ts'
+import { notGivenBack, refuseConsumerArguments, refused } from './refusals.ts'
+import type { VirtualSession } from './session.ts'
+import { parkedFor, type MessageStore, type Taken } from './store.ts'
 
 interface Consumer {
   readonly tag: string
@@ -34,44 +33,31 @@ interface Consumer {
   unsubscribe: (() => Promise<void>)[]
 }
 
-/** What the channels of one session share. */
-export interface VirtualSession {
-  readonly name: string
-  readonly capabilities: Capabilities
-  readonly store: MessageStore
-  readonly ambient: Ambient
-  /** Settlements of all channels leave together. */
-  readonly settlements: TurnBatch<Settlement, void>
-  /** Queues bound to broadcast exchanges: queue → its bindings. Written by bind, read by consume. */
-  readonly broadcastBindings: Map<string, Binding[]>
-  /** A consumer's queue and tag, for counting consumers and exclusive use. */
-  readonly consumers: Map<string, Set<string>>
-  /** Tells the session that a message was due later, so that it looks in time. */
-  expectDue(atMs: number): void
-}
-
 const notHeld = Promise.resolve()
 
 export class VirtualChannel implements Channel {
   readonly closed: Promise<MessagingError | undefined>
   readonly #session: VirtualSession
   readonly #store: MessageStore
+  readonly #declarations: Declarations
   readonly #consumers = new Map<string, Consumer>()
   readonly #reservations = new Reservations()
   readonly #pump: Pump
+  /** The link is gone: what is out may still be settled, through the session that follows. */
+  #isLost = false
   #closing: Promise<void> | undefined
   #resolveClosed!: (reason: MessagingError | undefined) => void
 
   constructor(session: VirtualSession) {
     this.#session = session
     this.#store = session.store
+    this.#declarations = new Declarations(session)
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#pump = new Pump(
       this.#store,
       () => this.#reservations.room,
       (taken) => this.#dispatch(taken),
-      (error) =>
-        this.fail(asMessagingError(error, 'MESSAGING_STORE_FAILED', 'connection', 'fetch')),
+      (error) => this.#onFault(error, 'fetch'),
     )
     this.#reservations.onRoom(() => this.#pump.roomAgain())
   }
@@ -80,100 +66,62 @@ export class VirtualChannel implements Channel {
     return this.#closing === undefined
   }
 
-  /** Nothing more is delivered, everything held is the broker's again. */
+  /** What is handed out and not settled. */
+  get held(): Iterable<Taken> {
+    return this.#reservations
+  }
+
+  /** Nothing more is delivered; what is held is the session's, or given back. */
   fail(reason: MessagingError): void {
     if (this.#closing) return
     if (reason.fault === 'connection') {
+      this.#isLost = true
       this.#closing = this.#pump.stop()
-      // The link is gone, and the lease with it.
-      this.#reservations.drain()
       this.#resolveClosed(reason)
     } else this.#closing = this.#close(reason)
   }
 
   async declareExchange(exchange: Exchange, options?: { passive?: boolean }): Promise<void> {
     this.#check()
-    if (options?.passive) {
-      if (exchange.name === '' || (await this.#store.findExchange(exchange.name))) return
-      throw new MessagingError(
-        'MESSAGING_DECLARATION_REFUSED',
-        'channel',
-        `no exchange '${exchange.name}' here`,
-      )
-    }
-    const { exchangeTypes } = this.#session.capabilities
-    if (!exchangeTypes.includes(exchange.type)) {
-      throw notSupported(this.#session.name, `declare an exchange of type '${exchange.type}'`)
-    }
-    const before = await this.#store.findExchange(exchange.name)
-    if (before && before.type !== exchange.type) {
-      throw new MessagingError(
-        'MESSAGING_DECLARATION_REFUSED',
-        'channel',
-        `exchange '${exchange.name}' is of type '${before.type}', not '${exchange.type}'; remove it first or declare it as it is`,
-      )
-    }
-    await this.#store.declareExchange(exchange)
+    await this.#declarations.declareExchange(exchange, options)
   }
 
-  async removeExchange(name: string): Promise<void> {
+  async removeExchange(name: string, options?: { ifUnused?: boolean }): Promise<void> {
     this.#check()
-    await this.#store.removeExchange(name)
+    await this.#declarations.removeExchange(name, options)
   }
 
   async declareQueue(queue: Queue, options?: { passive?: boolean }): Promise<QueueStatus> {
     this.#check()
-    const name = queue.name === '' ? `amq.gen-${this.#session.ambient.nextId()}` : queue.name
-    if (options?.passive) {
-      if (!(await this.#store.hasQueue(name))) throw queueNotFound(name)
-    } else {
-      refuseArguments(this.#session.name, queue)
-      await this.#store.declareQueue({ ...queue, name })
-    }
-    return {
-      name,
-      messages: await this.#store.count(name),
-      consumers: this.#session.consumers.get(name)?.size ?? 0,
-    }
+    return await this.#declarations.declareQueue(queue, options)
   }
 
   async removeQueue(
     name: string,
-    options: { ifUnused?: boolean; ifEmpty?: boolean } = {},
+    options?: { ifUnused?: boolean; ifEmpty?: boolean },
   ): Promise<number> {
     this.#check()
-    if (options.ifUnused && (this.#session.consumers.get(name)?.size ?? 0) > 0) {
-      throw refused(`queue '${name}' has consumers`)
-    }
-    if (options.ifEmpty && (await this.#store.count(name)) > 0) {
-      throw refused(`queue '${name}' is not empty`)
-    }
-    this.#session.broadcastBindings.delete(name)
-    return await this.#store.removeQueue(name)
+    return await this.#declarations.removeQueue(name, options)
   }
 
   async bind(binding: Binding): Promise<void> {
     this.#check()
-    const exchange = await this.#store.findExchange(binding.exchange)
-    await this.#store.bind(binding, exchange)
-    if (exchange?.type === 'fanout' && this.#store.broadcast) {
-      const bindings = this.#session.broadcastBindings.get(binding.queue) ?? []
-      // Declared again, by whoever: still one subscription, or messages would come twice.
-      if (
-        !bindings.some((b) => b.exchange === exchange.name && b.routingKey === binding.routingKey)
-      )
-        this.#session.broadcastBindings.set(binding.queue, [...bindings, binding])
-    }
+    await this.#declarations.bind(binding)
   }
 
   async unbind(binding: Binding): Promise<void> {
     this.#check()
-    await this.#store.unbind(binding, await this.#store.findExchange(binding.exchange))
-    const left = this.#session.broadcastBindings
-      .get(binding.queue)
-      ?.filter((b) => b.exchange !== binding.exchange || b.routingKey !== binding.routingKey)
-    if (left?.length === 0) this.#session.broadcastBindings.delete(binding.queue)
-    else if (left) this.#session.broadcastBindings.set(binding.queue, left)
+    await this.#declarations.unbind(binding)
+  }
+
+  async bindExchange(binding: ExchangeBinding): Promise<void> {
+    this.#check()
+    await this.#declarations.bindExchange(binding)
+  }
+
+  async unbindExchange(binding: ExchangeBinding): Promise<void> {
+    this.#check()
+    await this.#declarations.unbindExchange(binding)
   }
 
   async purge(queue: string): Promise<number> {
@@ -183,7 +131,7 @@ export class VirtualChannel implements Channel {
 
   async publish(batch: readonly Publication[]): Promise<PublishFailures> {
     this.#check()
-    return await publishBatch(this.#store, batch, this.#session.ambient.nextId)
+    return await this.#session.publish(batch)
   }
 
   async get(queue: string, options?: { noAck?: boolean }): Promise<Delivery | undefined> {
@@ -192,7 +140,7 @@ export class VirtualChannel implements Channel {
       const [taken] = await this.#store.take([queue], 1)
       if (!taken) return undefined
       // Closed while the claim was under way.
-      if (!this.isOpen) await this.#session.settlements.add({ taken, outcome: 'restore' }).done
+      if (!this.isOpen) await this.#session.settle(taken, 'restore')
       this.#check()
       const delivery = this.#deliver(taken, '', options?.noAck ?? false)
       if (delivery) return delivery
@@ -202,11 +150,13 @@ export class VirtualChannel implements Channel {
   async consume(queue: string, options: ConsumeOptions, onDeliveries: OnDeliveries): Promise<void> {
     this.#check()
     const { tag, noAck = false } = options
+    refuseConsumerArguments(this.#session.name, this.#session.capabilities, options)
     if (this.#consumers.has(tag)) throw refused(`consumer tag '${tag}' is in use on this channel`)
     const users = this.#session.consumers.get(queue) ?? new Set()
     if (options.exclusive && users.size > 0) {
       throw refused(`queue '${queue}' has a consumer already, exclusive use is not possible`)
     }
+    await this.#store.join?.(queue)
     const consumer: Consumer = { tag, queue, noAck, onDeliveries, unsubscribe: [] }
     this.#consumers.set(tag, consumer)
     this.#session.consumers.set(queue, users.add(tag))
@@ -227,6 +177,7 @@ export class VirtualChannel implements Channel {
     this.#forgetConsumer(consumer)
     this.#refreshPump()
     await Promise.all(consumer.unsubscribe.map((end) => end()))
+    await this.#store.leave?.(consumer.queue)
   }
 
   prefetch(count: number): Promise<void> {
@@ -236,18 +187,11 @@ export class VirtualChannel implements Channel {
 
   readonly settle = (delivery: Delivery, outcome: Outcome): Promise<void> => {
     const taken = delivery.origin.receipt as Taken
+    if (typeof outcome === 'object' && !this.#session.capabilities.delay)
+      return Promise.reject(notSupported(this.#session.name, 'hold a message until a time'))
     if (!this.#reservations.remove(taken)) return notHeld
-    if (typeof outcome === 'object') {
-      if (!this.#session.capabilities.delay) {
-        this.#reservations.add(taken)
-        return Promise.reject(notSupported(this.#session.name, 'hold a message until a time'))
-      }
-      this.#session.expectDue(outcome.delayUntilMs)
-    }
-    return this.#session.settlements.add({
-      taken,
-      outcome: outcome === 'ack' || outcome === 'drop' ? 'remove' : outcome,
-    }).done
+    if (this.#isLost) return this.#session.settleOrphan(taken, outcome)
+    return this.#session.settle(taken, outcome)
   }
 
   async recover(): Promise<void> {
@@ -266,6 +210,7 @@ export class VirtualChannel implements Channel {
       await Promise.all(consumers.flatMap(({ unsubscribe }) => unsubscribe.map((end) => end())))
       await this.#pump.stop()
       await this.#giveBack()
+      for (const { queue } of consumers) await this.#store.leave?.(queue)
       this.#resolveClosed(reason)
     } catch (error) {
       // What was held goes back with the session then: as long as that lives, nobody else gets it.
@@ -276,9 +221,7 @@ export class VirtualChannel implements Channel {
   async #giveBack(): Promise<void> {
     // Last first: each goes to the front of its queue, so the oldest ends up next in line.
     const held = this.#reservations.drain().reverse()
-    await Promise.all(
-      held.map((taken) => this.#session.settlements.add({ taken, outcome: 'restore' }).done),
-    )
+    await Promise.all(held.map((taken) => this.#session.settle(taken, 'restore')))
     this.#pump.roomAgain()
   }
 
@@ -302,7 +245,7 @@ export class VirtualChannel implements Channel {
       const consumer = this.#consumerOf(one.queue)
       if (!consumer || !this.isOpen) {
         // Cancelled while the claim was under way.
-        void this.#session.settlements.add({ taken: one, outcome: 'restore' }).done.catch(() => 0)
+        void this.#session.settle(one, 'restore').catch(() => 0)
         continue
       }
       const delivery = this.#deliver(one, consumer.tag, consumer.noAck)
@@ -330,9 +273,18 @@ export class VirtualChannel implements Channel {
   #deliver(taken: Taken, consumerTag: string, noAck: boolean): Delivery | undefined {
     try {
       const envelope = decodeEnvelope(taken.text)
+      if (
+        envelope.expiresAtMs !== undefined &&
+        envelope.expiresAtMs <= this.#session.ambient.clock.now()
+      ) {
+        this.#session
+          .bury(taken, 'expired')
+          .catch((error: unknown) => this.#onFault(error, 'expire'))
+        return undefined
+      }
       const attempts = Math.max(envelope.attempts, taken.attempts ?? 0)
       if (noAck) {
-        void this.#session.settlements.add({ taken, outcome: 'remove' }).done.catch(() => 0)
+        void this.#session.settle(taken, 'ack').catch(() => 0)
       } else this.#reservations.add(taken)
       return new Delivery(
         envelope.message,
@@ -364,10 +316,8 @@ export class VirtualChannel implements Channel {
     })
     this.#store
       .push([{ queue: parkedIn, text: taken.text, priority: 0 }])
-      .then(() => this.#session.settlements.add({ taken, outcome: 'remove' }).done)
-      .catch((failure: unknown) =>
-        this.fail(asMessagingError(failure, 'MESSAGING_STORE_FAILED', 'connection', 'park')),
-      )
+      .then(() => this.#session.settle(taken, 'ack'))
+      .catch((failure: unknown) => this.#onFault(failure, 'park'))
   }
 
   #onBroadcast(consumer: Consumer, text: string): void {
@@ -390,6 +340,10 @@ export class VirtualChannel implements Channel {
         reason: error instanceof Error ? error.message : String(error),
       })
     }
+  }
+
+  #onFault(error: unknown, what: string): void {
+    this.fail(asMessagingError(error, 'MESSAGING_STORE_FAILED', 'connection', what))
   }
 
   #check(): void {

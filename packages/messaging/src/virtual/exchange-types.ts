@@ -1,9 +1,14 @@
 /** What a binding key means, exchange type by exchange type. Pure. */
 import type { Headers } from '../message/message.ts'
-import type { Binding } from '../topology/binding.ts'
-import type { ExchangeType } from '../topology/exchange.ts'
+import type { Arguments } from '../topology/exchange.ts'
 
-export type Matches = (binding: Binding, routingKey: string, headers: Headers) => boolean
+/** What decides of a binding: its key and its arguments. */
+export interface Matchable {
+  readonly routingKey: string
+  readonly arguments: Arguments
+}
+
+export type Matches = (binding: Matchable, routingKey: string, headers: Headers) => boolean
 
 /** As AMQP defines it: `*` is one word, `#` is any number of words, also none. */
 export function topicMatches(pattern: string, routingKey: string): boolean {
@@ -26,14 +31,14 @@ export function topicMatches(pattern: string, routingKey: string): boolean {
 }
 
 /** `x-match: all` (default) or `any`; arguments that begin with `x-` are not compared. */
-function headersMatch(binding: Binding, headers: Headers): boolean {
+function headersMatch(binding: Matchable, headers: Headers): boolean {
   const wanted = Object.entries(binding.arguments).filter(([name]) => !name.startsWith('x-'))
   const hit = ([name, value]: [string, unknown]): boolean =>
     name in headers && (value === null || value === undefined || headers[name] === value)
   return binding.arguments['x-match'] === 'any' ? wanted.some(hit) : wanted.every(hit)
 }
 
-export const matchers: Readonly<Record<ExchangeType, Matches>> = {
+export const matchers: Readonly<Record<string, Matches | undefined>> = {
   direct: (binding, routingKey) => binding.routingKey === routingKey,
   topic: (binding, routingKey) => topicMatches(binding.routingKey, routingKey),
   fanout: () => true,

@@ -1,79 +1,85 @@
 /** One batch of publications → what the store keeps: which queues get each, and their texts. */
+import type { Ambient } from '../kernel/ambient.ts'
 import { asMessagingError, type MessagingError } from '../kernel/errors.ts'
-import type { Binding } from '../topology/binding.ts'
-import { exchange as makeExchange, type Exchange } from '../topology/exchange.ts'
+import type { Queue } from '../topology/queue.ts'
 import type { Publication, PublishFailures } from '../transport/channel.ts'
 import { encodeEnvelope } from './envelope.ts'
+import type { KnownQueues } from './known-queues.ts'
 import { unroutable } from './refusals.ts'
-import { route } from './routing.ts'
+import { Router } from './routing.ts'
 import type { MessageStore, Push } from './store.ts'
 
-interface Route {
-  readonly type: Exchange['type']
-  readonly bindings: readonly Binding[]
+export interface PublishPlace {
+  readonly store: MessageStore
+  readonly ambient: Ambient
+  readonly queues: KnownQueues
+  /** Tells when the first of these expires, where the store hands out what has. */
+  expectDue(atMs: number): void
 }
 
 /** Bindings are read once for each exchange of the batch; the pushes leave as one. */
 export async function publishBatch(
-  store: MessageStore,
+  { store, ambient, queues: known, expectDue }: PublishPlace,
   batch: readonly Publication[],
-  nextId: () => string,
 ): Promise<PublishFailures> {
   const pushes: Push[] = []
+  /** Which publication a push belongs to. */
+  const places: number[] = []
   const broadcasts: Promise<void>[] = []
-  const routes = new Map<string, Promise<Route>>()
+  const router = new Router(store)
+  const now = ambient.clock.now()
+  let firstDueMs = Infinity
   let failures: Map<number, MessagingError> | undefined
+  const fail = (i: number, error: MessagingError): void =>
+    void (failures ??= new Map()).set(i, error)
   /** Headers that no JSON can carry are that message's fault, not of those it travels with. */
-  const encode = (i: number): string | undefined => {
+  const encode = (i: number, expiresAtMs?: number): string | undefined => {
     const { exchange, routingKey, message } = batch[i]!
     try {
-      return encodeEnvelope(message, exchange, routingKey, nextId())
+      return encodeEnvelope(message, exchange, routingKey, ambient.nextId(), expiresAtMs)
     } catch (error) {
-      const refusal = asMessagingError(error, 'MESSAGING_ENCODE_FAILED', 'message', 'the headers')
-      ;(failures ??= new Map()).set(i, refusal)
+      fail(i, asMessagingError(error, 'MESSAGING_ENCODE_FAILED', 'message', 'the headers'))
       return undefined
     }
   }
+  const push = (i: number, queue: string, declared: Queue | undefined): boolean => {
+    const { expirationMs, priority } = batch[i]!.message.properties
+    const ttl = declared?.arguments['x-message-ttl']
+    const livesMs = Math.min(expirationMs ?? Infinity, typeof ttl === 'number' ? ttl : Infinity)
+    const expiresAtMs = livesMs === Infinity ? undefined : now + livesMs
+    if (expiresAtMs !== undefined && expiresAtMs < firstDueMs) firstDueMs = expiresAtMs
+    // Its own tag for every copy: acknowledging one must not settle the other.
+    const text = encode(i, expiresAtMs)
+    if (text === undefined) return false
+    places.push(i)
+    pushes.push({ queue, text, priority, expiresAtMs })
+    return true
+  }
   for (let i = 0; i < batch.length; i++) {
     const { exchange, routingKey, message, mandatory } = batch[i]!
-    const { priority } = message.properties
     if (exchange === '') {
-      if (mandatory && !(await store.hasQueue(routingKey))) {
-        ;(failures ??= new Map()).set(i, unroutable(exchange, routingKey))
-        continue
+      if (mandatory && !(await store.hasQueue(routingKey))) fail(i, unroutable('', routingKey))
+      else {
+        // Without a promise where nothing has to be asked: this is the path of every task.
+        const declared = known.get(routingKey)
+        push(i, routingKey, declared instanceof Promise ? await declared : declared)
       }
-      const text = encode(i)
-      if (text !== undefined) pushes.push({ queue: routingKey, text, priority })
       continue
     }
-    let known = routes.get(exchange)
-    if (!known) routes.set(exchange, (known = readRoute(store, exchange)))
-    const { type, bindings } = await known
-    if (type === 'fanout' && store.broadcast) {
+    if (store.broadcast && (await router.route(exchange)).type === 'fanout') {
       const text = encode(i)
       if (text !== undefined) broadcasts.push(store.broadcast.publish(exchange, routingKey, text))
       continue
     }
-    const queues = route(type, bindings, routingKey, message.headers)
-    if (queues.length === 0 && mandatory) {
-      ;(failures ??= new Map()).set(i, unroutable(exchange, routingKey))
-    }
-    for (const queue of queues) {
-      // Its own tag for every copy: acknowledging one must not settle the other.
-      const text = encode(i)
-      if (text === undefined) break
-      pushes.push({ queue, text, priority })
-    }
+    const queues = await router.queues(exchange, routingKey, message.headers)
+    if (queues.length === 0 && mandatory) fail(i, unroutable(exchange, routingKey))
+    for (const queue of queues) if (!push(i, queue, await known.get(queue))) break
   }
-  if (pushes.length > 0) await store.push(pushes)
+  if (pushes.length > 0) {
+    const refused = await store.push(pushes)
+    for (const [at, error] of refused ?? []) fail(places[at]!, error)
+    if (firstDueMs !== Infinity) expectDue(firstDueMs)
+  }
   if (broadcasts.length > 0) await Promise.all(broadcasts)
   return failures
-}
-
-async function readRoute(store: MessageStore, name: string): Promise<Route> {
-  const [exchange, bindings] = await Promise.all([
-    store.findExchange(name),
-    store.readBindings(name),
-  ])
-  return { type: (exchange ?? makeExchange(name)).type, bindings }
 }

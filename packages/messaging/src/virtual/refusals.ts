@@ -1,20 +1,51 @@
 /** What the virtual layer refuses, as typed errors. */
 import { MessagingError, messageOf } from '../kernel/errors.ts'
 import type { Queue } from '../topology/queue.ts'
-import { notSupported } from '../transport/capabilities.ts'
+import { notSupported, type Capabilities } from '../transport/capabilities.ts'
+import type { ConsumeOptions } from '../transport/channel.ts'
+
+type Ability = 'queueExpiry' | 'messageTtl' | 'maxLength' | 'deadLetters' | 'priority'
 
 /**
- * Arguments a declaration may carry here. The limits on time are hints that keep unused control queues
- * short on RabbitMQ; Kombu's virtual transports pass over them too.
+ * Arguments of queues and the ability each needs; undefined: any store will do, because it is about how
+ * RabbitMQ keeps a queue. `x-max-priority` says how many priorities are told apart: here always all of them.
  */
-const honoured = new Set(['x-max-priority', 'x-expires', 'x-message-ttl', 'x-queue-type'])
+const abilities: Readonly<Record<string, Ability | undefined>> = {
+  'x-queue-type': undefined,
+  'x-max-priority': undefined,
+  'x-expires': 'queueExpiry',
+  'x-message-ttl': 'messageTtl',
+  'x-max-length': 'maxLength',
+  'x-max-length-bytes': 'maxLength',
+  'x-overflow': 'maxLength',
+  'x-dead-letter-exchange': 'deadLetters',
+  'x-dead-letter-routing-key': 'deadLetters',
+}
 
 /** Throws `MESSAGING_NOT_SUPPORTED` for an argument that would change what the queue does. */
-export function refuseArguments(transport: string, queue: Queue): void {
-  for (const name of Object.keys(queue.arguments)) {
-    if (honoured.has(name)) continue
+export function refuseArguments(
+  transport: string,
+  capabilities: Capabilities,
+  { arguments: args }: Queue,
+): void {
+  for (const name of Object.keys(args)) {
+    const ability = abilities[name]
+    if (name in abilities && (ability === undefined || capabilities[ability] !== false)) continue
     throw notSupported(transport, `honour the queue argument '${name}'`)
   }
+}
+
+/** Refuses what a queue cannot become by declaring it again; Kombu: `NotEquivalent`. */
+export function refuseDifference(before: Queue, after: Queue): void {
+  const different = (['durable', 'exclusive', 'autoDelete'] as const).filter(
+    (field) => before[field] !== after[field],
+  ) as string[]
+  for (const name of new Set([...Object.keys(before.arguments), ...Object.keys(after.arguments)]))
+    if (before.arguments[name] !== after.arguments[name]) different.push(name)
+  if (different.length === 0) return
+  throw refused(
+    `queue '${after.name}' was declared with another ${different.join(', ')}; declare it as it is, or remove it first`,
+  )
 }
 
 export function refused(reason: string): MessagingError {
@@ -40,4 +71,16 @@ export function unroutable(exchange: string, routingKey: string): MessagingError
     'message',
     `no queue takes messages of exchange '${exchange}' with routing key '${routingKey}'`,
   )
+}
+
+/** Throws `MESSAGING_NOT_SUPPORTED` for a wish about consuming that would be passed over. */
+export function refuseConsumerArguments(
+  transport: string,
+  capabilities: Capabilities,
+  { priority, arguments: args = {} }: ConsumeOptions,
+): void {
+  for (const name of [...(priority === undefined ? [] : ['x-priority']), ...Object.keys(args)]) {
+    if (name === 'x-priority' && capabilities.consumerPriority) continue
+    throw notSupported(transport, `honour the consumer argument '${name}'`)
+  }
 }

@@ -24,6 +24,10 @@ export class Reservations {
     return this.#held.size
   }
 
+  [Symbol.iterator](): Iterator<Taken> {
+    return this.#held.values()
+  }
+
   /** How many more may be handed out now. */
   get room(): number {
     return this.#limit === 0 ? Infinity : Math.max(0, this.#limit - this.#held.size)

@@ -11,6 +11,9 @@ describe('queue', () => {
       autoDelete: false,
       arguments: {},
       bindings: [],
+      consumerArguments: {},
+      passive: false,
+      noDeclare: false,
     })
   })
 

@@ -37,7 +37,7 @@ async function openStore(path: string, session: string) {
   const store = await SqliteStore.open(broker, {
     ambient,
     session,
-    events: { onParked: () => undefined },
+    events: { onParked: () => undefined, onDue: () => undefined },
   })
   cleanups.push(() => store.close())
   return { store, clock }

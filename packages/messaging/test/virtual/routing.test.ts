@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Binding } from '../../src/topology/binding.ts'
 import { topicMatches } from '../../src/virtual/exchange-types.ts'
-import { route } from '../../src/virtual/routing.ts'
+import { matching, Router } from '../../src/virtual/routing.ts'
+import type { MessageStore } from '../../src/virtual/store.ts'
+import { exchange } from '../../src/topology/exchange.ts'
 
 const binding = (queue: string, routingKey: string, args: Binding['arguments'] = {}): Binding => ({
   exchange: 'x',
@@ -35,12 +37,17 @@ describe('topicMatches', () => {
   })
 })
 
-describe('route', () => {
-  it('reaches each queue once, in the order of the bindings', () => {
-    const bindings = [binding('b', '#'), binding('a', 'k'), binding('b', 'k')]
-    expect(route('topic', bindings, 'k', {})).toEqual(['b', 'a'])
-  })
+const route = (
+  type: 'direct' | 'fanout' | 'headers',
+  bindings: Binding[],
+  key: string,
+  headers: object,
+) =>
+  matching(type, bindings, key, headers as Record<string, string | number>).map(
+    ({ queue }) => queue,
+  )
 
+describe('matching', () => {
   it('compares direct keys, and nothing for a fanout', () => {
     const bindings = [binding('a', 'k'), binding('b', 'other')]
     expect(route('direct', bindings, 'k', {})).toEqual(['a'])
@@ -65,5 +72,43 @@ describe('route', () => {
     ])
     expect(route('headers', bindings, '', { colour: 'red' })).toEqual(['any', 'present', 'empty'])
     expect(route('headers', bindings, '', {})).toEqual(['empty'])
+  })
+})
+
+describe('Router', () => {
+  const alternate = exchange('x', { type: 'topic', alternateExchange: 'rest' })
+  const known: Record<string, Partial<Awaited<ReturnType<MessageStore['findExchange']>>>> = {
+    x: alternate,
+    rest: exchange('rest', { type: 'fanout' }),
+    y: exchange('y', { type: 'fanout' }),
+  }
+  const onwards = [
+    { exchange: 'x', to: 'y', routingKey: 'k.#', arguments: {} },
+    { exchange: 'y', to: 'x', routingKey: '', arguments: {} },
+  ]
+  const bindings = [
+    binding('b', 'k.#'),
+    binding('a', 'k.1'),
+    binding('b', 'k.1'),
+    { ...binding('far', ''), exchange: 'y' },
+    { ...binding('other', ''), exchange: 'rest' },
+  ]
+  const router = () =>
+    new Router({
+      findExchange: async (name: string) => known[name],
+      readBindings: async (name: string) => bindings.filter((b) => b.exchange === name),
+      readExchangeBindings: async (name: string) => onwards.filter((b) => b.exchange === name),
+    } as unknown as MessageStore)
+
+  it('reaches each queue once, also through exchanges that are bound in a circle', async () => {
+    expect(await router().queues('x', 'k.1', {})).toEqual(['b', 'a', 'far'])
+  })
+
+  it('asks the alternate exchange when nothing else takes it', async () => {
+    expect(await router().queues('x', 'nowhere', {})).toEqual(['other'])
+  })
+
+  it('knows the default exchange', async () => {
+    expect(await router().queues('', 'some.queue', {})).toEqual(['some.queue'])
   })
 })

@@ -2,7 +2,7 @@
 import type { ConfirmChannel, GetMessage, Replies } from 'amqplib/callback_api'
 import { MessagingError } from '../../kernel/errors.ts'
 import type { Delivery, Outcome } from '../../message/delivery.ts'
-import type { Binding } from '../../topology/binding.ts'
+import type { Binding, ExchangeBinding } from '../../topology/binding.ts'
 import type { Exchange } from '../../topology/exchange.ts'
 import type { Queue } from '../../topology/queue.ts'
 import { notSupported } from '../../transport/capabilities.ts'
@@ -81,10 +81,10 @@ export class AmqpChannel implements Channel {
     this.#session.exchanges.add(name)
   }
 
-  async removeExchange(name: string): Promise<void> {
+  async removeExchange(name: string, options: { ifUnused?: boolean } = {}): Promise<void> {
     this.#session.exchanges.delete(name)
     await this.#call(`removing exchange '${name}'`, (ch, cb: Callback<unknown>) =>
-      ch.deleteExchange(name, {}, cb),
+      ch.deleteExchange(name, options, cb),
     )
   }
 
@@ -125,6 +125,28 @@ export class AmqpChannel implements Channel {
   async unbind({ queue, exchange, routingKey, arguments: args }: Binding): Promise<void> {
     await this.#call(`unbinding '${queue}' from '${exchange}'`, (ch, cb: Callback<unknown>) =>
       ch.unbindQueue(queue, exchange, routingKey, toTable(args), cb),
+    )
+  }
+
+  async bindExchange({
+    exchange,
+    to,
+    routingKey,
+    arguments: args,
+  }: ExchangeBinding): Promise<void> {
+    await this.#call(`binding '${to}' to '${exchange}'`, (ch, cb: Callback<unknown>) =>
+      ch.bindExchange(to, exchange, routingKey, toTable(args), cb),
+    )
+  }
+
+  async unbindExchange({
+    exchange,
+    to,
+    routingKey,
+    arguments: args,
+  }: ExchangeBinding): Promise<void> {
+    await this.#call(`unbinding '${to}' from '${exchange}'`, (ch, cb: Callback<unknown>) =>
+      ch.unbindExchange(to, exchange, routingKey, toTable(args), cb),
     )
   }
 

@@ -5,6 +5,7 @@ import type { ConsumeOptions, OnDeliveries } from '../../transport/channel.ts'
 import type { Inbox, Consumer } from './inbox.ts'
 import type { Call, Callback } from './requests.ts'
 import type { Settlements } from './settlements.ts'
+import { toTable } from './values.ts'
 
 /** AMQP has 16 bits for it. */
 const longestWindow = 65_535
@@ -43,7 +44,11 @@ export class Consumers {
   }
 
   async consume(queue: string, options: ConsumeOptions, onDeliveries: OnDeliveries): Promise<void> {
-    const { tag, noAck = false, exclusive = false } = options
+    const { tag, noAck = false, exclusive = false, priority } = options
+    const args = toTable({
+      ...options.arguments,
+      ...(priority !== undefined && { 'x-priority': priority }),
+    })
     if (this.#consumers.has(tag)) {
       throw new MessagingError(
         'MESSAGING_DECLARATION_REFUSED',
@@ -51,7 +56,7 @@ export class Consumers {
         `consumer tag '${tag}' is in use on this channel`,
       )
     }
-    const consumer: Consumer = { tag, wireTag: tag, queue, noAck, exclusive, onDeliveries }
+    const consumer: Consumer = { tag, wireTag: tag, queue, noAck, exclusive, args, onDeliveries }
     await this.#setWindow(queue)
     this.#consumers.set(tag, consumer)
     try {
@@ -101,7 +106,7 @@ export class Consumers {
   }
 
   #subscribe(consumer: Consumer): Promise<unknown> {
-    const { wireTag: consumerTag, queue, noAck, exclusive } = consumer
+    const { wireTag: consumerTag, queue, noAck, exclusive, args } = consumer
     const { call, settlements, inbox, accepts, onCancelled } = this.#options
     const onMessage = (message: ConsumeMessage | null): void => {
       if (message === null) return onCancelled(cancelled(queue))
@@ -110,7 +115,7 @@ export class Consumers {
       inbox.add(consumer, message)
     }
     return call(`consuming queue '${queue}'`, (ch, cb: Callback<unknown>) =>
-      ch.consume(queue, onMessage, { consumerTag, noAck, exclusive }, cb),
+      ch.consume(queue, onMessage, { consumerTag, noAck, exclusive, arguments: args }, cb),
     )
   }
 

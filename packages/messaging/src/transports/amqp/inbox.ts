@@ -15,6 +15,7 @@ export interface Consumer {
   readonly queue: string
   readonly noAck: boolean
   readonly exclusive: boolean
+  readonly args: object
   readonly onDeliveries: OnDeliveries
 }
 

@@ -16,8 +16,14 @@ export const capabilities: Capabilities = {
   delay: false,
   mandatory: true,
   messageTtl: true,
+  queueExpiry: true,
+  maxLength: true,
+  deadLetters: true,
+  exchangeBindings: true,
+  consumerPriority: true,
   countsAttempts: true,
   fanoutNeedsConsumer: false,
+  autoDelete: true,
   exclusiveQueues: true,
 }
 

@@ -1,8 +1,9 @@
 /** The reference implementation of the store contract: maps in this process. */
-import type { MessagingError } from '../../kernel/errors.ts'
-import type { Binding } from '../../topology/binding.ts'
+import { MessagingError } from '../../kernel/errors.ts'
+import type { Binding, ExchangeBinding } from '../../topology/binding.ts'
 import type { Exchange } from '../../topology/exchange.ts'
 import type { Queue } from '../../topology/queue.ts'
+import type { PublishFailures } from '../../transport/channel.ts'
 import type {
   MessageStore,
   Push,
@@ -11,6 +12,7 @@ import type {
   Taken,
   TickResult,
 } from '../../virtual/store.ts'
+import { refused } from '../../virtual/refusals.ts'
 import type { Held, MemoryBroker } from './broker.ts'
 
 export class MemoryStore implements MessageStore {
@@ -29,22 +31,23 @@ export class MemoryStore implements MessageStore {
   }
 
   async declareQueue(queue: Queue): Promise<void> {
-    this.#broker.declared.add(queue.name)
+    this.#checkOwner(queue.name)
+    const owner = queue.exclusive ? this.#context.session : undefined
+    this.#broker.declare(queue, owner, this.#now)
+    if (queue.arguments['x-expires'] !== undefined) this.#context.events.onDue()
+  }
+
+  async findQueue(name: string): Promise<Queue | undefined> {
+    return this.#broker.find(name)?.declared
   }
 
   async hasQueue(name: string): Promise<boolean> {
-    return this.#broker.declared.has(name) || this.#broker.count(name) > 0
+    return this.#broker.find(name) !== undefined
   }
 
   async removeQueue(name: string): Promise<number> {
-    this.#broker.declared.delete(name)
-    for (const [exchange, bindings] of this.#broker.bindings) {
-      this.#broker.bindings.set(
-        exchange,
-        bindings.filter((binding) => binding.queue !== name),
-      )
-    }
-    return this.#broker.purge(name)
+    this.#checkOwner(name)
+    return this.#broker.remove(name)
   }
 
   async count(queue: string): Promise<number> {
@@ -52,6 +55,7 @@ export class MemoryStore implements MessageStore {
   }
 
   async purge(queue: string): Promise<number> {
+    this.#checkOwner(queue)
     return this.#broker.purge(queue)
   }
 
@@ -64,37 +68,50 @@ export class MemoryStore implements MessageStore {
   }
 
   async removeExchange(name: string): Promise<void> {
-    this.#broker.exchanges.delete(name)
-    this.#broker.bindings.delete(name)
+    this.#broker.removeExchange(name)
   }
 
   async bind(binding: Binding): Promise<void> {
     const bindings = this.#broker.bindings.get(binding.exchange) ?? []
-    const others = bindings.filter((other) => !sameBinding(other, binding))
+    const others = bindings.filter((other) => !isSame(other, binding))
     this.#broker.bindings.set(binding.exchange, [...others, binding])
   }
 
   async unbind(binding: Binding): Promise<void> {
-    const bindings = this.#broker.bindings.get(binding.exchange) ?? []
-    this.#broker.bindings.set(
-      binding.exchange,
-      bindings.filter((other) => !sameBinding(other, binding)),
-    )
+    this.#broker.unbind(binding.exchange, (other) => isSame(other, binding))
   }
 
   async readBindings(exchange: string): Promise<readonly Binding[]> {
     return this.#broker.bindings.get(exchange) ?? []
   }
 
-  async push(batch: readonly Push[]): Promise<void> {
-    for (const { queue, text, priority } of batch) {
+  async bindExchange(binding: ExchangeBinding): Promise<void> {
+    const bindings = this.#broker.onwards.get(binding.exchange) ?? []
+    const others = bindings.filter((other) => !isSame(other, binding))
+    this.#broker.onwards.set(binding.exchange, [...others, binding])
+  }
+
+  async unbindExchange(binding: ExchangeBinding): Promise<void> {
+    this.#broker.unbindExchange(binding.exchange, (other) => isSame(other, binding))
+  }
+
+  async readExchangeBindings(exchange: string): Promise<readonly ExchangeBinding[]> {
+    return this.#broker.onwards.get(exchange) ?? []
+  }
+
+  async push(batch: readonly Push[]): Promise<PublishFailures> {
+    let failures: Map<number, MessagingError> | undefined
+    for (const [i, { queue, text, priority = 0, expiresAtMs }] of batch.entries()) {
       const receipt = this.#broker.nextReceipt()
-      this.#broker.put({ receipt, queue, text, priority: priority ?? 0, attempts: 0 }, false)
+      const held = { receipt, queue, text, priority, expiresAtMs, attempts: 0 }
+      if (!this.#broker.put(held, false)) (failures ??= new Map()).set(i, queueFull(queue))
     }
+    if (this.#broker.hasDead) this.#context.events.onDue()
+    return failures
   }
 
   async take(queues: readonly string[], max: number): Promise<Taken[]> {
-    this.#broker.release(this.#context.ambient.clock.now())
+    for (const queue of queues) this.#checkOwner(queue)
     const taken: Taken[] = []
     while (taken.length < max) {
       let best: string | undefined
@@ -105,13 +122,10 @@ export class MemoryStore implements MessageStore {
       }
       if (best === undefined) break
       // One queue alone may fill the batch; several take turns message by message.
-      const held = this.#broker.take(best, queues.length === 1 ? max - taken.length : 1)
+      const count = queues.length === 1 ? max - taken.length : 1
+      const held = this.#broker.take(best, count, this.#now)
       if (queues.length > 1) queues = [...queues.filter((queue) => queue !== best), best]
-      for (const one of held) {
-        this.#held.set(one.receipt, one)
-        taken.push({ ...one })
-        one.attempts++
-      }
+      for (const one of held) taken.push(this.#hold(one))
     }
     return taken
   }
@@ -135,6 +149,46 @@ export class MemoryStore implements MessageStore {
     for (const { taken, outcome } of batch) this.#settle(taken, outcome)
   }
 
+  async tick(): Promise<TickResult> {
+    const { restored, dead, nextDueMs } = this.#broker.release(this.#now)
+    const expired = dead.map(({ held, crowdedOut }) => ({ ...this.#hold(held), crowdedOut }))
+    return { restored, nextDueMs, expired }
+  }
+
+  async join(queue: string): Promise<void> {
+    this.#checkOwner(queue)
+    this.#broker.join(queue, this.#now)
+  }
+
+  async leave(queue: string): Promise<void> {
+    this.#broker.leave(queue, this.#now)
+  }
+
+  consumers(queue: string): number {
+    return this.#broker.find(queue)?.consumers ?? 0
+  }
+
+  async close(): Promise<void> {
+    for (const held of [...this.#held.values()].reverse()) {
+      held.attempts--
+      this.#broker.put(held, true)
+    }
+    this.#held.clear()
+    this.#broker.removeOwned(this.#context.session)
+    this.#resolveClosed(undefined)
+  }
+
+  get #now(): number {
+    return this.#context.ambient.clock.now()
+  }
+
+  #hold(held: Held): Taken {
+    this.#held.set(held.receipt, held)
+    const { receipt, queue, text, attempts } = held
+    held.attempts++
+    return { receipt, queue, text, attempts }
+  }
+
   #settle(taken: Taken, outcome: Settlement['outcome']): void {
     const held = this.#held.get(taken.receipt)
     if (!held || !this.#held.delete(taken.receipt)) return
@@ -151,23 +205,32 @@ export class MemoryStore implements MessageStore {
     }
   }
 
-  async tick(): Promise<TickResult> {
-    return this.#broker.release(this.#context.ambient.clock.now())
-  }
-
-  async close(): Promise<void> {
-    for (const held of [...this.#held.values()].reverse()) {
-      held.attempts--
-      this.#broker.put(held, true)
-    }
-    this.#held.clear()
-    this.#resolveClosed(undefined)
+  #checkOwner(name: string): void {
+    const owner = this.#broker.find(name)?.owner
+    if (owner !== undefined && owner !== this.#context.session)
+      throw refused(`queue '${name}' is exclusive to another connection`)
   }
 }
 
-function sameBinding(a: Binding, b: Binding): boolean {
+function queueFull(queue: string): MessagingError {
+  return new MessagingError(
+    'MESSAGING_PUBLISH_REFUSED',
+    'message',
+    `queue '${queue}' is full and refuses new messages; consume some, or raise its greatest length`,
+  )
+}
+
+interface Key {
+  readonly queue?: string
+  readonly to?: string
+  readonly routingKey: string
+  readonly arguments: Readonly<Record<string, unknown>>
+}
+
+function isSame(a: Key, b: Key): boolean {
   return (
     a.queue === b.queue &&
+    a.to === b.to &&
     a.routingKey === b.routingKey &&
     JSON.stringify(a.arguments) === JSON.stringify(b.arguments)
   )

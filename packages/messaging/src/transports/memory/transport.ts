@@ -16,10 +16,16 @@ export const capabilities: Capabilities = {
   priority: 'high-first',
   delay: true,
   mandatory: true,
-  messageTtl: false,
+  messageTtl: true,
+  queueExpiry: true,
+  maxLength: true,
+  deadLetters: true,
+  exchangeBindings: true,
+  consumerPriority: false,
   countsAttempts: true,
   fanoutNeedsConsumer: false,
-  exclusiveQueues: false,
+  autoDelete: true,
+  exclusiveQueues: true,
 }
 
 export const memory = virtualTransport({

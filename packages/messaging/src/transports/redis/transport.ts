@@ -11,9 +11,15 @@ export const capabilities: Capabilities = {
   priority: 'low-first',
   delay: true,
   mandatory: true,
-  messageTtl: false,
+  messageTtl: true,
+  queueExpiry: false,
+  maxLength: false,
+  deadLetters: false,
+  exchangeBindings: false,
+  consumerPriority: false,
   countsAttempts: true,
   fanoutNeedsConsumer: true,
+  autoDelete: false,
   exclusiveQueues: false,
 }
 

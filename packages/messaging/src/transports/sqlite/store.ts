@@ -5,7 +5,12 @@
 import { sqliteError } from '../../clients/sqlite.ts'
 import { messageOf, MessagingError } from '../../kernel/errors.ts'
 import type { Binding } from '../../topology/binding.ts'
-import type { Arguments, Exchange, ExchangeType } from '../../topology/exchange.ts'
+import {
+  exchange as makeExchange,
+  type Arguments,
+  type Exchange,
+  type ExchangeType,
+} from '../../topology/exchange.ts'
 import type { Queue } from '../../topology/queue.ts'
 import { markRedelivered } from '../../virtual/envelope.ts'
 import type {
@@ -109,13 +114,12 @@ export class SqliteStore implements MessageStore {
   async findExchange(name: string): Promise<Exchange | undefined> {
     const found = await this.#read(() => this.#broker.sql.findExchange.get(name))
     if (!found) return undefined
-    return {
-      name,
+    return makeExchange(name, {
       type: found['type'] as ExchangeType,
       durable: found['durable'] === 1,
       autoDelete: found['auto_delete'] === 1,
       arguments: JSON.parse(found['arguments'] as string) as Arguments,
-    }
+    })
   }
 
   async removeExchange(name: string): Promise<void> {

@@ -17,9 +17,15 @@ export const capabilities: Capabilities = {
   priority: 'high-first',
   delay: true,
   mandatory: true,
-  messageTtl: false,
+  messageTtl: true,
+  queueExpiry: true,
+  maxLength: false,
+  deadLetters: false,
+  exchangeBindings: false,
+  consumerPriority: false,
   countsAttempts: true,
   fanoutNeedsConsumer: false,
+  autoDelete: false,
   exclusiveQueues: false,
 }
 

@@ -1,0 +1,62 @@
+/**
+ * What becomes of a message that was dropped, has expired or was crowded out: it goes to the dead-letter
+ * exchange of its queue with its history in `x-death`, as RabbitMQ has it, or it is gone.
+ */
+import type { Clock } from '../kernel/clock.ts'
+import type { Headers, HeaderValue } from '../message/message.ts'
+import type { Queue } from '../topology/queue.ts'
+import type { Publication } from '../transport/channel.ts'
+import { decodeEnvelope } from './envelope.ts'
+import type { Taken } from './store.ts'
+
+export type CauseOfDeath = 'rejected' | 'expired' | 'maxlen'
+
+type Death = Readonly<Record<string, HeaderValue>>
+
+/** What to publish for a dead message; undefined when its queue wants none, or when it goes in circles. */
+export function deadLetter(
+  taken: Taken,
+  queue: Queue | undefined,
+  cause: CauseOfDeath,
+  clock: Clock,
+): Publication | undefined {
+  const exchange = queue?.arguments['x-dead-letter-exchange']
+  if (typeof exchange !== 'string') return undefined
+  const { message, exchange: from, routingKey } = decodeEnvelope(taken.text)
+  const deaths = deathsOf(message.headers)
+  const before = deaths.find((d) => d['queue'] === taken.queue && d['reason'] === cause)
+  // Crowded out where it was crowded out before: nothing slows this circle down.
+  if (before && cause === 'maxlen') return undefined
+  const { expirationMs, ...properties } = message.properties
+  const death: Death = {
+    count: Number(before?.['count'] ?? 0) + 1,
+    reason: cause,
+    queue: taken.queue,
+    time: Math.floor(clock.now() / 1000),
+    exchange: from,
+    'routing-keys': [routingKey],
+    ...(expirationMs !== undefined && { 'original-expiration': String(expirationMs) }),
+  }
+  const { redelivered: _, 'x-delivery-count': __, ...headers } = message.headers
+  const key = queue?.arguments['x-dead-letter-routing-key']
+  return {
+    exchange,
+    routingKey: typeof key === 'string' ? key : routingKey,
+    message: {
+      body: message.body,
+      headers: {
+        'x-first-death-exchange': from,
+        'x-first-death-queue': taken.queue,
+        'x-first-death-reason': cause,
+        ...headers,
+        'x-death': [death, ...deaths.filter((other) => other !== before)],
+      },
+      properties,
+    },
+  }
+}
+
+function deathsOf(headers: Headers): Death[] {
+  const deaths = headers['x-death']
+  return Array.isArray(deaths) ? (deaths as Death[]) : []
+}

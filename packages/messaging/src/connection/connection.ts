@@ -30,6 +30,9 @@ export interface ConnectionSignals {
   disconnected: { readonly error: MessagingError }
   /** An attempt to connect failed; the next one follows. */
   retrying: { readonly error: Error; readonly attempt: number }
+  /** The broker takes no messages for now, for the reason it gives: publishes wait for their deadline. */
+  blocked: { readonly reason: string }
+  unblocked: object
   closed: object
 }
 
@@ -54,6 +57,9 @@ export class Connection implements Link {
   readonly #parts = new Set<{ stop(): Promise<void> }>()
   readonly #closed = new AbortController()
   #session: Session | undefined
+  /** Lost with its link; the next one may go on with what it held. */
+  #lost: Session | undefined
+  #isBlocked = false
   #opening: Opening | undefined
   #wasConnected = false
   #ending: Promise<void> | undefined
@@ -95,6 +101,16 @@ export class Connection implements Link {
     if (this.#closed.signal.aborted) return 'closed'
     if (this.#session) return 'connected'
     return this.#opening ? 'connecting' : 'idle'
+  }
+
+  /** True while messages can be published and consumed: connected, and not blocked by the broker. */
+  get isReady(): boolean {
+    return this.#session !== undefined && !this.#isBlocked
+  }
+
+  /** True while the broker takes no messages, because its memory or disk is short. */
+  get isBlocked(): boolean {
+    return this.#isBlocked
   }
 
   /** The URLs, passwords masked. */
@@ -281,6 +297,8 @@ export class Connection implements Link {
       timeoutMs: this.#config.connectTimeoutMs,
       heartbeatSeconds: this.#config.heartbeatSeconds,
       clientName: this.#config.clientName,
+      onBlocked: (reason) => this.#onBlocked(reason),
+      ...(this.#lost && { resumes: this.#lost }),
     })
     this.signals.emit('connected', {
       url: target.masked,
@@ -294,6 +312,13 @@ export class Connection implements Link {
     return await this.#entries[target.scheme]!.load()
   }
 
+  #onBlocked(reason: string | undefined): void {
+    if (this.#isBlocked === (reason !== undefined)) return
+    this.#isBlocked = reason !== undefined
+    if (reason === undefined) this.signals.emit('unblocked', {})
+    else this.signals.emit('blocked', { reason })
+  }
+
   #adopt(session: Session): Session {
     const current = this.#session
     if (current || this.#closed.signal.aborted) {
@@ -303,11 +328,15 @@ export class Connection implements Link {
       if (current) return current
     }
     this.#session = session
+    this.#lost = undefined
     this.#wasConnected = true
     void session.closed.then((error) => {
       if (this.#session !== session) return
       this.#session = undefined
-      if (error) this.signals.emit('disconnected', { error })
+      this.#onBlocked(undefined)
+      if (!error) return
+      this.#lost = session
+      this.signals.emit('disconnected', { error })
     })
     return session
   }

@@ -1,7 +1,7 @@
 /**
  * Consumes queues for as long as it runs: declares them, sets the prefetch, hands deliveries over, and
- * does all of it again on a new channel after any fault. Deliveries of a lost channel are the broker's
- * again; settling them does nothing.
+ * does all of it again on a new channel after any fault. Deliveries of a lost channel are still to be
+ * settled: see `Delivery`.
  */
 import { asMessagingError, MessagingError } from '../kernel/errors.ts'
 import { sleep } from '../kernel/clock.ts'

@@ -29,10 +29,13 @@ export async function* iterate(
   })
   const abort = (): void => wake()
   signal?.addEventListener('abort', abort, { once: true })
-  // After a fault the broker has the waiting ones again, but those it forgot as it handed them out:
-  // handing out the others would only double them.
+  // After a fault the broker has the waiting ones again, or keeps them for us and is told that we do not
+  // want them; but those it forgot as it handed them out are handed on.
   const forget = (): void => {
-    waiting.splice(0, Infinity, ...waiting.filter((delivery) => delivery.isSettled))
+    for (const delivery of waiting.splice(0)) {
+      if (delivery.isSettled) waiting.push(delivery)
+      else delivery.settle('restore').catch(() => undefined)
+    }
   }
   consumer.signals.on('interrupted', forget)
   let ended = false

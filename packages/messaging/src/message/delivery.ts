@@ -1,6 +1,7 @@
 /**
- * A message that arrived, together with the duty to settle it once. Settling belongs to the channel it
- * came on: after that channel is gone, the broker has already taken the message back.
+ * A message that arrived, together with the duty to settle it once, also when the link it came on broke
+ * meanwhile. What that does then depends on the broker: RabbitMQ has taken the message back, and nothing
+ * happens; brokers with leases keep it for us until the lease ends, and are told with the next link.
  */
 import type { Message } from './message.ts'
 import { MessagingError } from '../kernel/errors.ts'
@@ -64,8 +65,8 @@ export class Delivery {
   }
 
   /**
-   * Settles once. Rejects with `MESSAGING_ALREADY_SETTLED` the second time; resolves when the broker
-   * has been told. On a channel that is gone it resolves and does nothing: the message is already back.
+   * Settles once. Rejects with `MESSAGING_ALREADY_SETTLED` the second time; resolves when the broker has
+   * been told. Without a link it resolves at once: the message is back already, or the next link tells.
    */
   settle(outcome: Outcome): Promise<void> {
     if (this.#settled) {

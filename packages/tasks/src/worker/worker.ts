@@ -174,8 +174,8 @@ export class Worker {
     this.#consumer = consumer
     consumer.signals.on('ready', (ready) => this.signals.emit('consumerReady', ready))
     consumer.signals.on('interrupted', ({ error }) => {
-      // Of the dead channel: the broker has them again.
-      this.#holds.drain()
+      // Of the dead channel: the broker has them again, or keeps them and must be told.
+      for (const delivery of this.#holds.drain()) this.#quietly(delivery.settle('restore'))
       this.signals.emit('consumerInterrupted', { error })
     })
     try {

@@ -33,7 +33,7 @@ export class AmqpSession implements Session {
   #resolveClosed!: (reason: MessagingError | undefined) => void
 
   /** Call it in the turn in which amqplib gave the connection, or an event may be missed. */
-  constructor(model: Connection, { ambient, target }: ConnectOptions) {
+  constructor(model: Connection, { ambient, target, onBlocked }: ConnectOptions) {
     this.#model = model
     this.#ambient = ambient
     this.#masked = target.masked
@@ -45,10 +45,12 @@ export class AmqpSession implements Session {
     model.on('close', (error?: Error) => this.#onClose(error))
     model.on('blocked', (reason: string) => {
       this.#blocked = true
+      onBlocked?.(reason)
       ambient.log.warn('the broker takes no messages for now', { url: target.masked, reason })
     })
     model.on('unblocked', () => {
       this.#blocked = false
+      onBlocked?.(undefined)
       ambient.log.info('the broker takes messages again', { url: target.masked })
     })
   }

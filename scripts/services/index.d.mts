@@ -1,5 +1,5 @@
 // Types of the test services, for tests written in TypeScript.
-export type ServiceName = 'redis' | 'rabbitmq' | 'python'
+export type ServiceName = 'redis' | 'rabbitmq' | 'mongodb' | 'python'
 
 /** A service that answers. `startedByUs` says that tests may break it; better, start your own. */
 export interface FoundService {
@@ -76,11 +76,12 @@ export const serviceNames: readonly ServiceName[]
 export const variables: Readonly<Record<ServiceName, string>>
 
 export function ensure(
-  name: 'redis' | 'rabbitmq',
+  name: 'redis' | 'rabbitmq' | 'mongodb',
   options?: ServiceOptions,
 ): Promise<FoundService | MissingService>
 export function ensureRedis(options?: ServiceOptions): Promise<FoundService | MissingService>
 export function ensureRabbit(options?: ServiceOptions): Promise<FoundService | MissingService>
+export function ensureMongo(options?: ServiceOptions): Promise<FoundService | MissingService>
 export function ensurePython(options?: {
   readonly install?: boolean
   readonly log?: (line: string) => void
@@ -88,7 +89,7 @@ export function ensurePython(options?: {
 
 /** Like `ensure…`, but starts and installs nothing. */
 export function find(
-  name: 'redis' | 'rabbitmq',
+  name: 'redis' | 'rabbitmq' | 'mongodb',
   options?: ServiceOptions,
 ): Promise<FoundService | MissingService>
 export function find(name: 'python'): Promise<FoundPython | MissingService>
@@ -99,6 +100,7 @@ export function stop(name: ServiceName): Promise<string>
 /** The handle of a shared server that we started, or undefined when it is not ours to break. */
 export function control(name: 'redis'): ControlledServer | undefined
 export function control(name: 'rabbitmq'): ControlledRabbit | undefined
+export function control(name: 'mongodb'): ControlledServer | undefined
 
 export function startPrivateRedis(
   options?: PrivateServerOptions & {
@@ -106,6 +108,8 @@ export function startPrivateRedis(
     readonly args?: readonly string[]
   },
 ): Promise<ControlledServer>
+/** A server that speaks MongoDB's protocol; built at the first use on a machine. */
+export function startPrivateMongo(options?: PrivateServerOptions): Promise<ControlledServer>
 export function startPrivateRabbit(
   options?: PrivateServerOptions & {
     /** More lines of rabbitmq.conf. */
@@ -121,6 +125,10 @@ export function probeAmqp(
   url: string,
   options?: { readonly deadlineMs?: number },
 ): Promise<{ product: string; version: string }>
+export function probeMongo(
+  url: string,
+  options?: { readonly deadlineMs?: number },
+): Promise<{ version: string; isFerret: boolean }>
 export function freePort(): Promise<number>
 export function masked(url: string): string
 export function stateDir(): string

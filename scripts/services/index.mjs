@@ -1,8 +1,9 @@
-// The front door of the test services: find or start Redis, RabbitMQ and Python, stop what we started, and
+// The front door of the test services: find or start Redis, RabbitMQ, MongoDB and Python, stop what we started, and
 // start throw-away servers for tests that break them.
 import fs from 'node:fs'
 import path from 'node:path'
 import { composeDown, composeRuns, composeUp, dockerProblem } from './docker.mjs'
+import { mongodb } from './mongodb.mjs'
 import { freePort, masked } from './probe.mjs'
 import { isSame } from './process.mjs'
 import { ensurePython } from './python.mjs'
@@ -12,20 +13,23 @@ import { checkoutId, readRecord, removeRecord, saveRecord, stateDir, withLock } 
 import { sweepThrowAways } from './throw-away.mjs'
 
 export { ensurePython, probePython } from './python.mjs'
+export { probeMongo } from './mongodb-probe.mjs'
+export { startPrivateMongo } from './mongodb.mjs'
 export { startPrivateRabbit } from './rabbitmq.mjs'
 export { startPrivateRedis } from './redis.mjs'
 export { probeAmqp, probeRedis, freePort, masked } from './probe.mjs'
 export { readRecord, stateDir } from './state.mjs'
 
-const kinds = { redis, rabbitmq }
+const kinds = { redis, rabbitmq, mongodb }
 
 /** The names that `services.mjs` understands, in the order in which they are started. */
-export const serviceNames = ['redis', 'rabbitmq', 'python']
+export const serviceNames = ['redis', 'rabbitmq', 'mongodb', 'python']
 
 /** Environment variables through which tests learn about a service. */
 export const variables = {
   redis: 'TEST_REDIS_URL',
   rabbitmq: 'TEST_AMQP_URL',
+  mongodb: 'TEST_MONGODB_URL',
   python: 'TEST_PYTHON',
 }
 
@@ -34,6 +38,9 @@ export const ensureRedis = (options) => ensure('redis', options)
 
 /** See `ensure`. */
 export const ensureRabbit = (options) => ensure('rabbitmq', options)
+
+/** See `ensure`. */
+export const ensureMongo = (options) => ensure('mongodb', options)
 
 /**
  * A service for tests: `{ name, url, version, how, startedByUs, fresh, pid }` or `{ name, missing }`, never

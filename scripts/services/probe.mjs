@@ -66,7 +66,8 @@ function virtualHost(url) {
   return name === '' ? '/' : decodeURIComponent(name)
 }
 
-function connect(url, ports, deadlineMs) {
+/** A socket to the host of a URL; `ports`: the default port of each scheme that is allowed. */
+export function connect(url, ports, deadlineMs) {
   const { protocol, hostname, port } = new URL(url)
   const scheme = protocol.slice(0, -1)
   if (!(scheme in ports)) {
@@ -94,7 +95,7 @@ function connect(url, ports, deadlineMs) {
 }
 
 /** Reads a socket piece by piece; every wait ends at the deadline, at an error or at the other's close. */
-function reader(socket, deadlineMs) {
+export function reader(socket, deadlineMs) {
   let held = Buffer.alloc(0)
   let failure
   let wake = () => {}

@@ -8,7 +8,11 @@ import type {
   ServiceName,
 } from '../../scripts/services/index.mjs'
 
-export { startPrivateRabbit, startPrivateRedis } from '../../scripts/services/index.mjs'
+export {
+  startPrivateMongo,
+  startPrivateRabbit,
+  startPrivateRedis,
+} from '../../scripts/services/index.mjs'
 export type {
   ControlledRabbit,
   ControlledServer,
@@ -20,6 +24,7 @@ export type {
 interface Services {
   readonly redis: FoundService | MissingService
   readonly rabbitmq: FoundService | MissingService
+  readonly mongodb: FoundService | MissingService
   readonly python: FoundPython | MissingService
 }
 
@@ -29,11 +34,12 @@ const services = readServices()
 export const brokers = {
   redis: () => services.redis,
   rabbitmq: () => services.rabbitmq,
+  mongodb: () => services.mongodb,
   python: () => services.python,
 }
 
 /** The URL of a server; throws with the reason when it is missing. Call it inside a `describeWith`. */
-export function urlOf(name: 'redis' | 'rabbitmq'): string {
+export function urlOf(name: 'redis' | 'rabbitmq' | 'mongodb'): string {
   const found = services[name]
   if (found.missing !== undefined) throw new Error(`${name} is missing: ${found.missing}`)
   return found.url

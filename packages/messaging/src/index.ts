@@ -37,6 +37,8 @@ export type { Compressor } from './codec/compressor.ts'
 export { serializers } from './serializers/index.ts'
 export { compressors } from './compressors/index.ts'
 export { Decimal, LocalDate, LocalTime, Uuid } from './serializers/json-values.ts'
+export { TimeDelta } from './serializers/time-delta.ts'
+export { makePickle, type PickleGlobal, type PickleOptions } from './serializers/pickle/pickle.ts'
 
 // Transports
 export type { Capabilities } from './transport/capabilities.ts'

@@ -6,6 +6,7 @@ import { MessagingError, messageOf } from '../kernel/errors.ts'
 import { didYouMean } from '../kernel/suggest.ts'
 import type { Message } from '../message/message.ts'
 import type { Compressor } from './compressor.ts'
+import { Loading } from './loading.ts'
 import type { Serializer } from './serializer.ts'
 
 export interface BodyCodecOptions {
@@ -25,17 +26,25 @@ export interface EncodedBody {
   readonly compression?: string
 }
 
+/** Kombu decodes these whatever is accepted: bytes and text cannot do anything. */
+const trusted: readonly string[] = ['application/data', 'application/text']
+
 export class BodyCodec {
   readonly #byName = new Map<string, Serializer>()
   readonly #byContentType = new Map<string, Serializer>()
   readonly #compressors = new Map<string, Compressor>()
-  readonly #accepted = new Set<string>()
+  readonly #accepted = new Set(trusted)
+  readonly #loading = new Loading()
   readonly #limitBytes: number
 
   constructor(options: BodyCodecOptions) {
     for (const serializer of options.serializers) {
       this.#byName.set(serializer.name, serializer)
       this.#byContentType.set(serializer.contentType, serializer)
+    }
+    const text = this.#byContentType.get('text/plain')
+    if (text && !this.#byContentType.has('application/text')) {
+      this.#byContentType.set('application/text', text)
     }
     for (const compressor of options.compressors) {
       for (const name of [compressor.contentType, ...compressor.names]) {
@@ -57,9 +66,40 @@ export class BodyCodec {
     return serializer
   }
 
+  /**
+   * Makes ready what `encode` takes for these names. Undefined when it is ready or unknown, so that whoever
+   * publishes need not wait; rejects when it cannot be loaded, and `encode` then throws the same.
+   */
+  prepare(serializerName: string, compression?: string): Promise<void> | undefined {
+    const serializer = this.#byName.get(serializerName) ?? this.#byContentType.get(serializerName)
+    const compressor = compression === undefined ? undefined : this.#compressors.get(compression)
+    return this.#prepare(serializer, compressor)
+  }
+
+  /** The same for what `decode` takes for this message; nothing is loaded for content that is refused. */
+  prepareFor(message: Message): Promise<void> | undefined {
+    const contentType = message.properties.contentType
+    if (contentType === undefined || !this.#accepted.has(contentType)) return undefined
+    const compression = message.headers['compression']
+    return this.#prepare(
+      this.#byContentType.get(contentType),
+      typeof compression === 'string' ? this.#compressors.get(compression) : undefined,
+    )
+  }
+
+  #prepare(
+    serializer: Serializer | undefined,
+    compressor: Compressor | undefined,
+  ): Promise<void> | undefined {
+    const one = serializer && this.#loading.prepare(serializer)
+    const other = compressor && this.#loading.prepare(compressor)
+    return one && other ? Promise.all([one, other]).then(() => undefined) : (one ?? other)
+  }
+
   /** Throws `MESSAGING_ENCODE_FAILED` with the reason when the value cannot be carried. */
   encode(value: unknown, serializerName: string, compression?: string): EncodedBody {
     const serializer = this.serializer(serializerName)
+    this.#loading.check(serializer)
     let body: Uint8Array
     try {
       body = serializer.encode(value)
@@ -74,18 +114,25 @@ export class BodyCodec {
     const { contentType, contentEncoding } = serializer
     if (compression === undefined) return { body, contentType, contentEncoding }
     const compressor = this.#compressor(compression)
-    return {
-      body: compressor.encode(body),
-      contentType,
-      contentEncoding,
-      compression: compressor.contentType,
+    this.#loading.check(compressor)
+    try {
+      body = compressor.encode(body)
+    } catch (error) {
+      throw new MessagingError(
+        'MESSAGING_ENCODE_FAILED',
+        'message',
+        `${body.length} bytes cannot be compressed as ${compression}: ${messageOf(error)}`,
+        { cause: error },
+      )
     }
+    return { body, contentType, contentEncoding, compression: compressor.contentType }
   }
 
   /**
    * The value a message carries. Throws `MESSAGING_CONTENT_DISALLOWED` for content that is not accepted,
    * `MESSAGING_CONTENT_UNKNOWN` for content nobody here can read, `MESSAGING_DECODE_FAILED` for bytes
-   * that are not what they say, `MESSAGING_TOO_LARGE` beyond the limit.
+   * that are not what they say, `MESSAGING_GLOBAL_REFUSED` for a pickle of more than plain values,
+   * `MESSAGING_TOO_LARGE` beyond the limit, and why its codec could not be loaded (`prepareFor`).
    */
   decode(message: Message): unknown {
     const contentType = message.properties.contentType ?? 'application/data'
@@ -104,10 +151,13 @@ export class BodyCodec {
         `content type '${contentType}' is not accepted here; accepted: ${[...this.#accepted].join(', ')}`,
       )
     }
+    this.#loading.check(serializer)
     const bytes = this.#decompress(message)
     try {
       return serializer.decode(bytes)
     } catch (error) {
+      // A refused global says more than that the body is not valid.
+      if (MessagingError.is(error)) throw error
       throw new MessagingError(
         'MESSAGING_DECODE_FAILED',
         'message',
@@ -122,6 +172,7 @@ export class BodyCodec {
     let bytes = message.body
     if (typeof compression === 'string' && compression !== '') {
       const compressor = this.#compressor(compression)
+      this.#loading.check(compressor)
       try {
         bytes = compressor.decode(bytes, this.#limitBytes)
       } catch (error) {

@@ -9,6 +9,11 @@ export interface Serializer {
   readonly name: string
   readonly contentType: string
   readonly contentEncoding: string
+  /**
+   * Imports what both ways need, before their first use; safe to call again. One that needs nothing
+   * leaves it out. Rejects when it cannot be had.
+   */
+  load?(): Promise<void>
   encode(value: unknown): Uint8Array
   decode(bytes: Uint8Array): unknown
 }

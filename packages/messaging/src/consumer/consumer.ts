@@ -52,6 +52,8 @@ export class Consumer {
   #run: Promise<void> | undefined
   #started: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  /** The last of what waits for its codec to be loaded. */
+  #loading: Promise<void> | undefined
 
   constructor(link: Link, options: ConsumerOptions) {
     this.#link = link
@@ -214,9 +216,28 @@ export class Consumer {
       },
       (deliveries) => {
         for (const delivery of deliveries) delivery.useDecoder(decode)
-        this.#options.onDeliveries(deliveries)
+        this.#handOver(channel, deliveries)
       },
     )
+  }
+
+  /** At once, unless a codec must be loaded first; then all that follows waits, too, to keep its order. */
+  #handOver(channel: Channel, deliveries: Delivery[]): void {
+    let loading: Promise<void>[] | undefined
+    for (const { message } of deliveries) {
+      const one = this.#link.codec.prepareFor(message)
+      if (one) (loading ??= []).push(one)
+    }
+    if (!loading && !this.#loading) return this.#options.onDeliveries(deliveries)
+    // What could not be loaded is said by `delivery.value`.
+    const turn = Promise.allSettled([this.#loading, ...(loading ?? [])]).then(() => {
+      if (this.#loading === turn) this.#loading = undefined
+      // The broker has them again if the channel fell meanwhile, but those it forgot.
+      const ours =
+        this.#channel === channel ? deliveries : deliveries.filter((one) => one.isSettled)
+      if (ours.length > 0) this.#options.onDeliveries(ours)
+    })
+    this.#loading = turn
   }
 }
 

@@ -56,10 +56,28 @@ export class Producer {
    * `MESSAGING_PUBLISH_TIMEOUT`, `MESSAGING_PUBLISH_REFUSED`, `MESSAGING_UNROUTABLE`, ….
    */
   async publish(value: unknown, options: PublishOptions = {}): Promise<void> {
-    const { codec } = this.#link
     const serializer = options.serializer ?? this.#options.serializer ?? 'json'
     const compression = options.compression ?? this.#options.compression
-    const encoded = codec.encode(value, serializer, compression)
+    const loading = this.#link.codec.prepare(serializer, compression)
+    if (!loading) return await this.#publishValue(value, serializer, compression, options)
+    // Under way from now on: `close` waits for it.
+    this.#admit(1)
+    try {
+      await loading.catch(() => undefined)
+      await this.#publishValue(value, serializer, compression, options, true)
+    } finally {
+      this.#release(1)
+    }
+  }
+
+  async #publishValue(
+    value: unknown,
+    serializer: string,
+    compression: string | undefined,
+    options: PublishOptions,
+    isAdmitted = false,
+  ): Promise<void> {
+    const encoded = this.#link.codec.encode(value, serializer, compression)
     const message: Message = {
       body: encoded.body,
       headers: encoded.compression
@@ -68,16 +86,18 @@ export class Producer {
       properties: propertiesOf(options, encoded.contentType, encoded.contentEncoding),
     }
     const exchange = options.exchange ?? this.#options.exchange ?? ''
-    await this.publishMessage(
-      {
+    const waiting: Waiting = {
+      publication: {
         exchange: typeof exchange === 'string' ? exchange : exchange.name,
         routingKey: options.routingKey ?? this.#options.routingKey ?? '',
         message,
         ...(options.mandatory !== undefined && { mandatory: options.mandatory }),
       },
-      options.declare ?? (typeof exchange === 'string' ? undefined : [exchange]),
-      options.timeout === undefined ? undefined : options.timeout * 1000,
-    )
+      declare: options.declare ?? (typeof exchange === 'string' ? undefined : [exchange]),
+    }
+    const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000
+    if (isAdmitted) await this.#publishOne(waiting, timeoutMs)
+    else await this.publishMessage(waiting.publication, waiting.declare, timeoutMs)
   }
 
   /** Publishes a message that is already encoded. */
@@ -87,20 +107,23 @@ export class Producer {
     timeoutMs?: number,
   ): Promise<void> {
     this.#admit(1)
-    const waiting: Waiting = { publication, declare }
     try {
-      // Its own deadline, its own batch.
-      if (timeoutMs !== undefined && timeoutMs !== this.#link.publishTimeoutMs) {
-        const failures = await this.#send([waiting], timeoutMs)
-        if (failures) throw failures.get(0)!
-        return
-      }
-      const { done, index } = this.#batch.add(waiting)
-      const failure = (await done)?.get(index)
-      if (failure) throw failure
+      await this.#publishOne({ publication, declare }, timeoutMs)
     } finally {
       this.#release(1)
     }
+  }
+
+  async #publishOne(waiting: Waiting, timeoutMs: number | undefined): Promise<void> {
+    // Its own deadline, its own batch.
+    if (timeoutMs !== undefined && timeoutMs !== this.#link.publishTimeoutMs) {
+      const failures = await this.#send([waiting], timeoutMs)
+      if (failures) throw failures.get(0)!
+      return
+    }
+    const { done, index } = this.#batch.add(waiting)
+    const failure = (await done)?.get(index)
+    if (failure) throw failure
   }
 
   /**

@@ -136,13 +136,15 @@ function writeMembers(value: object, path: Path, open: Set<object>): string {
   return `{${parts.join(',')}}`
 }
 
-function isMapping(value: object): boolean {
+/** True for what is written as a mapping, and not an instance of something else. */
+export function isMapping(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   // Mappings of another realm (a vm, a worker's global) have another Object.prototype.
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function refusal(value: object): string {
+/** Why an instance cannot be sent, and what to do. */
+export function refusal(value: object): string {
   const name = value.constructor?.name || 'object'
   const hint: Record<string, string> = {
     Map: '; use Object.fromEntries(map) or [...map]',

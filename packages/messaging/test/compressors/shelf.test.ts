@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import { compressors } from '../../src/compressors/index.ts'
 import { compressorSuite } from '../../src/testing/compressor-suite.ts'
 
 for (const compressor of Object.values(compressors)) {
+  beforeAll(async () => await compressor.load?.())
+
   compressorSuite({ describe, it }, { compressor })
 }
 

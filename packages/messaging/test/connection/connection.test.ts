@@ -132,7 +132,7 @@ describe('Connection', () => {
     [{ heartbeat: -1 }, 'heartbeat must be a number of at least 0, found -1'],
     [{ connectTimeout: '4' }, 'connectTimeout must be a number'],
     [{ failover: 'random' }, "failover must be 'round-robin', 'shuffle' or a function"],
-    [{ accept: ['yaml'] }, "no serializer 'yaml'"],
+    [{ accept: ['toml'] }, "no serializer 'toml'"],
   ])('refuses the options %j', (options, why) => {
     expect(() => new Connection('memory://x', options as ConnectionOptions)).toThrow(why)
   })

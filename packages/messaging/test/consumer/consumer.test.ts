@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Connection } from '../../src/connection/connection.ts'
+import type { Serializer } from '../../src/codec/serializer.ts'
+import type { MessagingError } from '../../src/kernel/errors.ts'
+import { message } from '../../src/message/message.ts'
+import { serializers } from '../../src/serializers/index.ts'
 import type { Transport } from '../../src/transport/transport.ts'
 import { memory } from '../../src/transports/memory/transport.ts'
 
@@ -78,5 +82,66 @@ describe('iterating deliveries', () => {
     await connection.close()
 
     await expect(looping).resolves.toBe('ended')
+  })
+})
+
+describe('deliveries whose codec must be loaded first', () => {
+  function lazy(load: () => Promise<void>): Serializer {
+    return {
+      name: 'lazy',
+      contentType: 'application/x-lazy',
+      contentEncoding: 'utf-8',
+      load,
+      encode: (value) => Buffer.from(String(value)),
+      decode: (bytes) => Buffer.from(bytes).toString(),
+    }
+  }
+
+  async function receive(load: () => Promise<void>): Promise<unknown[]> {
+    const sender = new Connection('memory://lazy')
+    const receiver = new Connection('memory://lazy', {
+      serializers: [...Object.values(serializers), lazy(load)],
+      accept: ['json', 'lazy'],
+    })
+    open.push(sender, receiver)
+    const seen: unknown[] = []
+    const consumer = receiver.consumer({
+      queues: ['lazy'],
+      onDeliveries: (deliveries) => {
+        for (const delivery of deliveries) {
+          try {
+            seen.push(delivery.value)
+          } catch (error) {
+            seen.push((error as MessagingError).code)
+          }
+          void delivery.ack()
+        }
+      },
+    })
+    await consumer.start()
+    const producer = sender.producer({ routingKey: 'lazy' })
+    await producer.publish(1)
+    await producer.publishMessage({
+      exchange: '',
+      routingKey: 'lazy',
+      message: message(Buffer.from('two'), { contentType: 'application/x-lazy' }),
+    })
+    await producer.publish(3)
+    await pause(60)
+    await producer.publish(4)
+    await pause(20)
+    return seen
+  }
+
+  it('come in their order, with what followed them', async () => {
+    expect(await receive(async () => void (await pause(40)))).toEqual([1, 'two', 3, 4])
+  })
+
+  it('are not lost when it cannot be loaded', async () => {
+    const missing = async (): Promise<void> => {
+      await pause(10)
+      throw new Error('not installed')
+    }
+    expect(await receive(missing)).toEqual([1, 'MESSAGING_PACKAGE_MISSING', 3, 4])
   })
 })

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals'
 import { Connection } from '../../src/connection/connection.ts'
 import type { HeaderValue } from '../../src/message/message.ts'
 import { exchange } from '../../src/topology/exchange.ts'
+import { queue } from '../../src/topology/queue.ts'
 
 const open: Connection[] = []
 afterEach(async () => {
@@ -44,5 +45,22 @@ describe('publishes that leave together', () => {
 
     expect(bad).toMatchObject({ reason: { code: 'MESSAGING_ENCODE_FAILED' } })
     expect(good.status).toBe('fulfilled')
+  })
+})
+
+describe('publishes whose codec must be loaded first', () => {
+  it('are sent before the producer closes', async () => {
+    const connection = connect('lazy-publish')
+    const channel = await connection.channel()
+    await channel.declareQueue(queue('lazy'))
+    const producer = connection.producer({ serializer: 'yaml', compression: 'bzip2' })
+
+    const published = producer.publish({ a: 1 }, { routingKey: 'lazy' })
+    await producer.close()
+    await published
+
+    const delivery = await channel.get('lazy')
+    expect(delivery?.message.properties.contentType).toBe('application/x-yaml')
+    expect(delivery?.message.headers['compression']).toBe('application/x-bz2')
   })
 })

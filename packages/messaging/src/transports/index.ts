@@ -2,6 +2,7 @@
 import type { TransportEntry } from '../transport/transport.ts'
 
 const redis = async () => (await import('./redis/transport.ts')).redis
+const postgres = async () => (await import('./postgres/transport.ts')).postgres
 const amqp = async () => (await import('./amqp/transport.ts')).amqp
 
 export const transports = {
@@ -16,6 +17,8 @@ export const transports = {
   redis: { load: redis, defaultPort: 6379 },
   rediss: { load: redis, defaultPort: 6379 },
   'redis+socket': { load: redis, defaultPort: undefined },
+  postgres: { load: postgres, defaultPort: 5432 },
+  postgresql: { load: postgres, defaultPort: 5432 },
   amqp: { load: amqp, defaultPort: 5672 },
   amqps: { load: amqp, defaultPort: 5671 },
   pyamqp: { load: amqp, defaultPort: 5672 },

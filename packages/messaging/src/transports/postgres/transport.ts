@@ -1,0 +1,33 @@
+/**
+ * A database that is there anyway as the broker: PostgreSQL, the tables in one schema, claims with SKIP
+ * LOCKED, wake-ups with LISTEN and NOTIFY.
+ */
+import type { Capabilities } from '../../transport/capabilities.ts'
+import { virtualTransport } from '../../virtual/transport.ts'
+import { PostgresStore } from './store.ts'
+
+export const capabilities: Capabilities = {
+  exchangeTypes: ['direct', 'topic', 'fanout', 'headers'],
+  persistent: true,
+  shared: true,
+  priority: 'high-first',
+  delay: true,
+  mandatory: true,
+  messageTtl: true,
+  queueExpiry: true,
+  maxLength: false,
+  deadLetters: true,
+  exchangeBindings: true,
+  consumerPriority: false,
+  countsAttempts: true,
+  fanoutNeedsConsumer: false,
+  autoDelete: true,
+  exclusiveQueues: true,
+}
+
+/** Transport options: `schema` (default `public`), `ssl` (Node's options of TLS), libpq's `sslmode`, …. */
+export const postgres = virtualTransport({
+  name: 'postgres',
+  capabilities,
+  open: (options, context) => PostgresStore.open(options, context),
+})

@@ -55,7 +55,7 @@ export class Declarations {
       await store.declareQueue({ ...queue, name })
       queues.set(name, { ...queue, name })
     }
-    return { name, messages: await store.count(name), consumers: this.#consumers(name) }
+    return { name, messages: await store.count(name), consumers: await this.#consumers(name) }
   }
 
   async removeQueue(
@@ -63,7 +63,7 @@ export class Declarations {
     options: { ifUnused?: boolean; ifEmpty?: boolean } = {},
   ): Promise<number> {
     const { store, broadcastBindings, queues } = this.#session
-    if (options.ifUnused && this.#consumers(name) > 0)
+    if (options.ifUnused && (await this.#consumers(name)) > 0)
       throw refused(`queue '${name}' has consumers`)
     if (options.ifEmpty && (await store.count(name)) > 0)
       throw refused(`queue '${name}' is not empty`)
@@ -124,8 +124,8 @@ export class Declarations {
     return binding
   }
 
-  #consumers(queue: string): number {
+  async #consumers(queue: string): Promise<number> {
     const { store, consumers } = this.#session
-    return store.consumers?.(queue) ?? consumers.get(queue)?.size ?? 0
+    return (await store.consumers?.(queue)) ?? consumers.get(queue)?.size ?? 0
   }
 }

@@ -118,7 +118,7 @@ export interface MessageStore {
   join?(queue: string): Promise<void>
   leave?(queue: string): Promise<void>
   /** Consumers of all sessions, where the store counts them. */
-  consumers?(queue: string): number
+  consumers?(queue: string): number | Promise<number>
   /** Renews the lease, gives back what dead sessions held and what is due. */
   tick(): Promise<TickResult>
 

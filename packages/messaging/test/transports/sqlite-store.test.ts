@@ -243,7 +243,7 @@ describe('what a session holds', () => {
     expect(nextDueMs).toBeGreaterThan(9000)
     expect(await other.store.take(['q'], 1)).toEqual([])
     other.clock.aheadMs = 10_001
-    expect(await other.store.tick()).toEqual({ restored: 1, nextDueMs: undefined })
+    expect(await other.store.tick()).toMatchObject({ restored: 1, nextDueMs: undefined })
 
     const [again] = await other.store.take(['q'], 1)
     expect(again!.attempts).toBe(0)
@@ -251,33 +251,53 @@ describe('what a session holds', () => {
 })
 
 describe('queues that go by themselves', () => {
-  it('go when nobody has used them for a while, with their messages and bindings', async () => {
+  it('go when nobody has used them for their time, with their messages and bindings', async () => {
     const path = join(folder(), 'b.db')
     const [one, other] = [await openStore(path, 'one'), await openStore(path, 'other')]
-    const reply = queue('reply', { autoDelete: true })
-    await one.store.declareQueue(reply)
-    await one.store.declareQueue(queue('events', { expiresMs: 60_000 }))
+    await one.store.declareQueue(queue('used', { expiresMs: 20_000 }))
+    await one.store.declareQueue(queue('unused', { expiresMs: 20_000 }))
     await one.store.declareQueue(queue('lasting'))
-    await one.store.bind({ exchange: 'x', queue: 'reply', routingKey: 'k', arguments: {} })
-    await one.store.push([push('r', 0, 'reply'), push('e', 0, 'events'), push('l', 0, 'lasting')])
+    await one.store.bind({ exchange: 'x', queue: 'used', routingKey: 'k', arguments: {} })
+    await one.store.push([push('u', 0, 'used'), push('n', 0, 'unused'), push('l', 0, 'lasting')])
+    await one.store.join('used')
 
-    other.clock.aheadMs = 14_000
-    one.clock.aheadMs = 14_000
-    await one.store.tick()
-    other.clock.aheadMs = 28_000
-    await other.store.tick()
-    expect(await other.store.hasQueue('reply')).toBe(true)
+    for (const aheadMs of [14_000, 21_000]) {
+      one.clock.aheadMs = aheadMs
+      other.clock.aheadMs = aheadMs
+      await one.store.tick()
+      await other.store.tick()
+    }
+    expect(await other.store.hasQueue('unused')).toBe(false)
+    expect(await other.store.hasQueue('used')).toBe(true)
 
     await one.store.close()
-    other.clock.aheadMs = 30_000
+    other.clock.aheadMs = 40_000
+    await other.store.tick()
+    expect(await other.store.hasQueue('used')).toBe(true)
+    other.clock.aheadMs = 41_500
+    await other.store.tick()
+    expect(await other.store.hasQueue('used')).toBe(false)
+    expect(await other.store.readBindings('x')).toEqual([])
+    expect(await other.store.count('lasting')).toBe(1)
+  })
+
+  it('go with their last consumer or their owner, also when that process died', async () => {
+    const path = join(folder(), 'b.db')
+    const [one, other] = [await openStore(path, 'one'), await openStore(path, 'other')]
+    await one.store.declareQueue(queue('reply', { exclusive: true }))
+    await one.store.declareQueue(queue('shared', { autoDelete: true }))
+    await one.store.join('shared')
+    await other.store.join('shared')
+    await expect(other.store.join('reply')).rejects.toMatchObject({
+      code: 'MESSAGING_DECLARATION_REFUSED',
+    })
+
+    other.clock.aheadMs = 16_000
     await other.store.tick()
     expect(await other.store.hasQueue('reply')).toBe(false)
-    expect(await other.store.readBindings('x')).toEqual([])
-    expect(await other.store.hasQueue('events')).toBe(true)
-    other.clock.aheadMs = 120_000
-    await other.store.tick()
-    expect(await other.store.hasQueue('events')).toBe(false)
-    expect(await other.store.count('lasting')).toBe(1)
+    expect(await other.store.hasQueue('shared')).toBe(true)
+    await other.store.leave('shared')
+    expect(await other.store.hasQueue('shared')).toBe(false)
   })
 })
 

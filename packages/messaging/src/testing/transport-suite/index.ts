@@ -5,8 +5,11 @@
 import type { Runner } from '../runner.ts'
 import { closeTests } from './close.ts'
 import { consumeTests } from './consume.ts'
+import { deadLetterTests } from './dead-letters.ts'
+import { exchangeTests } from './exchanges.ts'
 import type { TransportHarness } from './harness.ts'
 import { publishTests } from './publish.ts'
+import { queueTests } from './queues.ts'
 import { settleTests } from './settle.ts'
 import { topologyTests } from './topology.ts'
 
@@ -17,6 +20,9 @@ export function transportSuite(runner: Runner, harness: TransportHarness): void 
   runner.describe(`transport: ${harness.name}`, () => {
     publishTests(checked, harness)
     topologyTests(checked, harness)
+    exchangeTests(checked, harness)
+    queueTests(checked, harness)
+    deadLetterTests(checked, harness)
     settleTests(checked, harness)
     consumeTests(checked, harness)
     closeTests(checked, harness)

@@ -53,7 +53,8 @@ export function choose(waiting: readonly (readonly Candidate[])[], max: number):
   return chosen
 }
 
-function toTaken(row: SqliteRow): Taken {
+/** A row of a claim. */
+export function toTaken(row: SqliteRow): Taken {
   return {
     receipt: String(row['id']),
     queue: row['queue'] as string,

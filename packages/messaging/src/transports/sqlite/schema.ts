@@ -2,7 +2,7 @@
 import type { SqliteDatabase, SqliteStatement } from '../../clients/sqlite.ts'
 import { MessagingError } from '../../kernel/errors.ts'
 
-const version = 1
+const version = 2
 
 /**
  * A message waits (no owner, no due), is held by a session (owner), or waits for its hour (due). Its id is
@@ -18,12 +18,15 @@ CREATE TABLE IF NOT EXISTS celeriac_messages (
   attempts INTEGER NOT NULL DEFAULT 0,
   owner INTEGER,
   due INTEGER,
+  expires INTEGER,
   text TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS celeriac_waiting ON celeriac_messages (queue, priority DESC, id)
   WHERE owner IS NULL AND due IS NULL;
 CREATE INDEX IF NOT EXISTS celeriac_held ON celeriac_messages (owner) WHERE owner IS NOT NULL;
 CREATE INDEX IF NOT EXISTS celeriac_due ON celeriac_messages (due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS celeriac_expiring ON celeriac_messages (expires)
+  WHERE expires IS NOT NULL AND owner IS NULL;
 CREATE TABLE IF NOT EXISTS celeriac_sessions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL,
@@ -34,8 +37,24 @@ CREATE TABLE IF NOT EXISTS celeriac_sessions (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS celeriac_queues (
   name TEXT PRIMARY KEY,
+  declaration TEXT NOT NULL,
   ttl INTEGER,
-  used INTEGER NOT NULL
+  used INTEGER NOT NULL,
+  owner INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS celeriac_consumers (
+  queue TEXT NOT NULL,
+  session INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (queue, session)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS celeriac_consuming ON celeriac_consumers (session);
+CREATE TABLE IF NOT EXISTS celeriac_exchange_bindings (
+  exchange TEXT NOT NULL,
+  target TEXT NOT NULL,
+  routing_key TEXT NOT NULL,
+  arguments TEXT NOT NULL,
+  PRIMARY KEY (exchange, target, routing_key, arguments)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS celeriac_exchanges (
   name TEXT PRIMARY KEY,
@@ -78,7 +97,7 @@ const sources = {
   rollback: 'ROLLBACK',
   dataVersion: 'PRAGMA data_version',
 
-  push: 'INSERT INTO celeriac_messages (queue, priority, text) VALUES (?, ?, ?)',
+  push: 'INSERT INTO celeriac_messages (queue, priority, text, expires) VALUES (?, ?, ?, ?)',
   isWaiting: `SELECT 1 AS found FROM celeriac_messages WHERE queue = ? AND ${waiting} LIMIT 1`,
   count: `SELECT count(*) AS count FROM celeriac_messages WHERE queue = ? AND ${waiting}`,
   purge: `DELETE FROM celeriac_messages WHERE queue = ? AND ${waiting}`,
@@ -103,20 +122,41 @@ const sources = {
     RETURNING queue`,
   release: 'UPDATE celeriac_messages SET due = NULL WHERE due <= ? RETURNING queue',
   nextDue: 'SELECT min(due) AS due FROM celeriac_messages WHERE due IS NOT NULL',
+  /** Owner, now, number: those nobody has and whose time is over. */
+  claimExpired: `UPDATE celeriac_messages SET owner = ?, due = NULL WHERE id IN (
+    SELECT id FROM celeriac_messages
+    WHERE expires IS NOT NULL AND owner IS NULL AND expires <= ? ORDER BY expires LIMIT ?
+  ) RETURNING id, queue, priority, attempts, text`,
+  nextExpiry: `SELECT min(expires) AS expires FROM celeriac_messages
+    WHERE expires IS NOT NULL AND owner IS NULL`,
 
-  join: `INSERT INTO celeriac_sessions (name, lease_end, host, pid, started) VALUES (?, ?, ?, ?, ?)
+  beginSession: `INSERT INTO celeriac_sessions (name, lease_end, host, pid, started) VALUES (?, ?, ?, ?, ?)
     RETURNING id`,
   lives: 'SELECT 1 AS found FROM celeriac_sessions WHERE id = ?',
   renew: 'UPDATE celeriac_sessions SET lease_end = ? WHERE id = ?',
   others: 'SELECT id, lease_end, host, pid, started FROM celeriac_sessions WHERE id <> ?',
-  leave: 'DELETE FROM celeriac_sessions WHERE id = ?',
+  endSession: 'DELETE FROM celeriac_sessions WHERE id = ?',
 
-  findQueue: 'SELECT ttl FROM celeriac_queues WHERE name = ?',
-  declareQueue: `INSERT INTO celeriac_queues (name, ttl, used) VALUES (?, ?, ?)
-    ON CONFLICT (name) DO UPDATE SET ttl = excluded.ttl, used = excluded.used`,
-  useQueues: `UPDATE celeriac_queues SET used = ? WHERE name IN (${given})`,
-  unusedQueues: 'SELECT name FROM celeriac_queues WHERE ttl IS NOT NULL AND used + ttl < ?',
+  findQueue: 'SELECT declaration, ttl, owner FROM celeriac_queues WHERE name = ?',
+  declareQueue: `INSERT INTO celeriac_queues (name, declaration, ttl, used, owner)
+    VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET declaration = excluded.declaration,
+    ttl = excluded.ttl, used = excluded.used, owner = excluded.owner`,
+  useQueue: 'UPDATE celeriac_queues SET used = ? WHERE name = ? AND ttl IS NOT NULL',
+  unusedQueues: `SELECT name FROM celeriac_queues WHERE ttl IS NOT NULL AND used + ttl <= ?
+    AND name NOT IN (SELECT queue FROM celeriac_consumers)`,
+  nextUnused: `SELECT min(used + ttl) AS ends FROM celeriac_queues WHERE ttl IS NOT NULL
+    AND name NOT IN (SELECT queue FROM celeriac_consumers)`,
   removeQueue: 'DELETE FROM celeriac_queues WHERE name = ?',
+  ownedBy: 'SELECT name FROM celeriac_queues WHERE owner = ?',
+
+  join: `INSERT INTO celeriac_consumers (queue, session, count) VALUES (?, ?, 1)
+    ON CONFLICT (queue, session) DO UPDATE SET count = count + 1`,
+  leave: 'UPDATE celeriac_consumers SET count = count - 1 WHERE queue = ? AND session = ?',
+  leaveIdle: 'DELETE FROM celeriac_consumers WHERE queue = ? AND session = ? AND count <= 0',
+  forgetConsumer: 'DELETE FROM celeriac_consumers WHERE queue = ? AND session = ?',
+  consumers: 'SELECT coalesce(sum(count), 0) AS count FROM celeriac_consumers WHERE queue = ?',
+  consumedBy: 'SELECT queue FROM celeriac_consumers WHERE session = ?',
+
   removeBindingsOf: 'DELETE FROM celeriac_bindings WHERE queue = ?',
 
   findExchange: 'SELECT * FROM celeriac_exchanges WHERE name = ?',
@@ -125,6 +165,13 @@ const sources = {
     durable = excluded.durable, auto_delete = excluded.auto_delete, arguments = excluded.arguments`,
   removeExchange: 'DELETE FROM celeriac_exchanges WHERE name = ?',
   removeBindingsTo: 'DELETE FROM celeriac_bindings WHERE exchange = ?',
+  removeOnwards: 'DELETE FROM celeriac_exchange_bindings WHERE exchange = ?1 OR target = ?1',
+  bindExchange: `INSERT OR IGNORE INTO celeriac_exchange_bindings
+    (exchange, target, routing_key, arguments) VALUES (?, ?, ?, ?)`,
+  unbindExchange: `DELETE FROM celeriac_exchange_bindings
+    WHERE exchange = ? AND target = ? AND routing_key = ? AND arguments = ?`,
+  onwards: `SELECT target, routing_key, arguments FROM celeriac_exchange_bindings
+    WHERE exchange = ? ORDER BY target, routing_key`,
   bind: `INSERT OR IGNORE INTO celeriac_bindings (exchange, queue, routing_key, arguments)
     VALUES (?, ?, ?, ?)`,
   unbind: `DELETE FROM celeriac_bindings

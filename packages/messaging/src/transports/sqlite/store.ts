@@ -4,7 +4,7 @@
  */
 import { sqliteError } from '../../clients/sqlite.ts'
 import { messageOf, MessagingError } from '../../kernel/errors.ts'
-import type { Binding } from '../../topology/binding.ts'
+import type { Binding, ExchangeBinding } from '../../topology/binding.ts'
 import {
   exchange as makeExchange,
   type Arguments,
@@ -22,12 +22,13 @@ import type {
   TickResult,
 } from '../../virtual/store.ts'
 import type { SqliteBroker } from './broker.ts'
-import { claim } from './claim.ts'
+import { claim, toTaken } from './claim.ts'
 import { isGone, ownIdentity, type Identity } from './identity.ts'
+import { SqliteQueues } from './queues.ts'
 
 const leaseMs = 15_000
-/** Shortest life of an unused queue that is to go by itself: its user says twice in that time that it lives. */
-const shortestTtlMs = 15_000
+/** Messages taken out of the way in one tick because their time is over. */
+const expiryLimit = 500
 
 export class SqliteStore implements MessageStore {
   readonly server: string
@@ -37,8 +38,7 @@ export class SqliteStore implements MessageStore {
   readonly #context: StoreContext
   readonly #identity: Identity
   readonly #session: number
-  /** Queues of this session that go by themselves when nobody says that they are used. */
-  readonly #temporary = new Set<string>()
+  readonly #queues: SqliteQueues
   #lastTickMs: number | undefined
   #closing: Promise<void> | undefined
   #resolveClosed!: (reason: MessagingError | undefined) => void
@@ -48,7 +48,9 @@ export class SqliteStore implements MessageStore {
     const { host, pid, started } = identity
     const session = await broker.write(() => {
       const leaseEnd = Math.round(context.ambient.clock.now()) + leaseMs
-      return Number(broker.sql.join.get(context.session, leaseEnd, host, pid, started)!['id'])
+      return Number(
+        broker.sql.beginSession.get(context.session, leaseEnd, host, pid, started)!['id'],
+      )
     })
     return new SqliteStore(broker, context, identity, session)
   }
@@ -64,15 +66,30 @@ export class SqliteStore implements MessageStore {
     this.#context = context
     this.#identity = identity
     this.#session = session
+    this.#queues = new SqliteQueues(broker.sql, session)
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
   }
 
   async declareQueue(queue: Queue): Promise<void> {
-    const ttl = ttlOf(queue)
-    const found = await this.#read(() => this.#broker.sql.findQueue.get(queue.name))
-    if (ttl === null && found?.['ttl'] === null) return
-    if (ttl !== null) this.#temporary.add(queue.name)
-    await this.#write(() => void this.#broker.sql.declareQueue.run(queue.name, ttl, this.#now))
+    if (await this.#read(() => this.#queues.isDeclared(queue))) return
+    await this.#write(() => this.#queues.declare(queue, this.#now))
+    if (queue.arguments['x-expires'] !== undefined) this.#context.events.onDue()
+  }
+
+  async findQueue(name: string): Promise<Queue | undefined> {
+    return await this.#read(() => this.#queues.find(name))
+  }
+
+  async join(queue: string): Promise<void> {
+    await this.#write(() => this.#queues.join(queue, this.#now))
+  }
+
+  async leave(queue: string): Promise<void> {
+    await this.#write(() => this.#queues.leave(queue, this.#now))
+  }
+
+  async consumers(queue: string): Promise<number> {
+    return await this.#read(() => this.#queues.consumers(queue))
   }
 
   async hasQueue(name: string): Promise<boolean> {
@@ -82,8 +99,10 @@ export class SqliteStore implements MessageStore {
   }
 
   async removeQueue(name: string): Promise<number> {
-    this.#temporary.delete(name)
-    return await this.#write(() => this.#remove(name))
+    return await this.#write(() => {
+      this.#queues.check(name)
+      return this.#queues.remove(name)
+    })
   }
 
   async count(queue: string): Promise<number> {
@@ -126,6 +145,7 @@ export class SqliteStore implements MessageStore {
     await this.#write(() => {
       this.#broker.sql.removeExchange.run(name)
       this.#broker.sql.removeBindingsTo.run(name)
+      this.#broker.sql.removeOnwards.run(name)
     })
   }
 
@@ -151,11 +171,43 @@ export class SqliteStore implements MessageStore {
     }))
   }
 
+  async bindExchange({
+    exchange,
+    to,
+    routingKey,
+    arguments: args,
+  }: ExchangeBinding): Promise<void> {
+    await this.#write(
+      () => void this.#broker.sql.bindExchange.run(exchange, to, routingKey, textOf(args)),
+    )
+  }
+
+  async unbindExchange({
+    exchange,
+    to,
+    routingKey,
+    arguments: args,
+  }: ExchangeBinding): Promise<void> {
+    await this.#write(
+      () => void this.#broker.sql.unbindExchange.run(exchange, to, routingKey, textOf(args)),
+    )
+  }
+
+  async readExchangeBindings(exchange: string): Promise<readonly ExchangeBinding[]> {
+    const rows = await this.#read(() => this.#broker.sql.onwards.all(exchange))
+    return rows.map((row) => ({
+      exchange,
+      to: row['target'] as string,
+      routingKey: row['routing_key'] as string,
+      arguments: JSON.parse(row['arguments'] as string) as Arguments,
+    }))
+  }
+
   async push(batch: readonly Push[]): Promise<void> {
     await this.#write(() => {
       const { push } = this.#broker.sql
-      for (const { queue, text, priority = 0 } of batch) {
-        push.run(queue, Math.min(Math.max(Math.trunc(priority), 0), 255), text)
+      for (const { queue, text, priority = 0, expiresAtMs = null } of batch) {
+        push.run(queue, Math.min(Math.max(Math.trunc(priority), 0), 255), text, expiresAtMs)
         this.#broker.touch(queue)
       }
     })
@@ -203,14 +255,13 @@ export class SqliteStore implements MessageStore {
       const wasAway = this.#lastTickMs !== undefined && this.#now - this.#lastTickMs > leaseMs
       this.#lastTickMs = this.#now
       const restored = this.#sweep(!wasAway)
-      if (this.#temporary.size > 0)
-        sql.useQueues.run(this.#now, JSON.stringify([...this.#temporary]))
-      for (const { name } of sql.unusedQueues.all(this.#now)) this.#remove(name as string)
-      const next = sql.nextDue.get()?.['due']
-      return {
-        restored,
-        nextDueMs: typeof next === 'number' ? Math.max(0, next - this.#now) : undefined,
-      }
+      const queueEnds = this.#queues.expire(this.#now)
+      const expired = sql.claimExpired.all(this.#session, this.#now, expiryLimit).map(toTaken)
+      const due = sql.nextDue.get()?.['due']
+      const expires = sql.nextExpiry.get()?.['expires']
+      const nexts = [queueEnds, due, expires].filter((next) => typeof next === 'number')
+      const nextDueMs = nexts.length === 0 ? undefined : Math.max(0, Math.min(...nexts) - this.#now)
+      return { restored, expired, nextDueMs }
     })
   }
 
@@ -226,7 +277,8 @@ export class SqliteStore implements MessageStore {
           sql.restore.run(markRedelivered(row['text'] as string, false), row['id']!, this.#session)
           this.#broker.touch(row['queue'] as string)
         }
-        sql.leave.run(this.#session)
+        this.#queues.removeOf(this.#session, this.#now)
+        sql.endSession.run(this.#session)
       })
     } catch (error) {
       // Then it ends with its lease, and others give back what it held.
@@ -299,7 +351,8 @@ export class SqliteStore implements MessageStore {
       }
       const ended = leasesCount && (row['lease_end'] as number) < this.#now
       if (!ended && !isGone(other, this.#identity)) continue
-      sql.leave.run(row['id']!)
+      sql.endSession.run(row['id']!)
+      this.#queues.removeOf(row['id'] as number, this.#now)
       restored += this.#touchAll(sql.giveBack.all(row['id']!))
     }
     return restored + this.#touchAll(sql.release.all(this.#now))
@@ -309,22 +362,6 @@ export class SqliteStore implements MessageStore {
     for (const { queue } of rows) this.#broker.touch(queue as string)
     return rows.length
   }
-
-  #remove(name: string): number {
-    const { sql } = this.#broker
-    const removed = Number(sql.purge.run(name).changes)
-    sql.dropDelayed.run(name)
-    sql.removeBindingsOf.run(name)
-    sql.removeQueue.run(name)
-    return removed
-  }
-}
-
-/** How long a queue that nobody uses stays; null for ever. */
-function ttlOf({ autoDelete, exclusive, arguments: args }: Queue): number | null {
-  const expires = args['x-expires']
-  if (typeof expires === 'number') return Math.max(expires, shortestTtlMs)
-  return autoDelete || exclusive ? shortestTtlMs : null
 }
 
 /** The same text for equal arguments, whatever the order of their names. */

@@ -20,13 +20,13 @@ export const capabilities: Capabilities = {
   messageTtl: true,
   queueExpiry: true,
   maxLength: false,
-  deadLetters: false,
-  exchangeBindings: false,
+  deadLetters: true,
+  exchangeBindings: true,
   consumerPriority: false,
   countsAttempts: true,
   fanoutNeedsConsumer: false,
-  autoDelete: false,
-  exclusiveQueues: false,
+  autoDelete: true,
+  exclusiveQueues: true,
 }
 
 const defaultPath = '.celeriac/broker.db'

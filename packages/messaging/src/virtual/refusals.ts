@@ -8,11 +8,11 @@ type Ability = 'queueExpiry' | 'messageTtl' | 'maxLength' | 'deadLetters' | 'pri
 
 /**
  * Arguments of queues and the ability each needs; undefined: any store will do, because it is about how
- * RabbitMQ keeps a queue. `x-max-priority` says how many priorities are told apart: here always all of them.
+ * RabbitMQ keeps a queue.
  */
 const abilities: Readonly<Record<string, Ability | undefined>> = {
   'x-queue-type': undefined,
-  'x-max-priority': undefined,
+  'x-max-priority': 'priority',
   'x-expires': 'queueExpiry',
   'x-message-ttl': 'messageTtl',
   'x-max-length': 'maxLength',
@@ -30,7 +30,8 @@ export function refuseArguments(
 ): void {
   for (const name of Object.keys(args)) {
     const ability = abilities[name]
-    if (name in abilities && (ability === undefined || capabilities[ability] !== false)) continue
+    const can = ability === undefined || ![false, 'none'].includes(capabilities[ability])
+    if (name in abilities && can) continue
     throw notSupported(transport, `honour the queue argument '${name}'`)
   }
 }

@@ -46,7 +46,11 @@ describe('the transport suite', () => {
     expect(await failuresOf({})).toEqual([])
   }, 20_000)
 
-  it.each(lies)('fails for one that says %j', async (lie) => {
-    expect(await failuresOf(lie)).not.toEqual([])
-  }, 20_000)
+  it.each(lies)(
+    'fails for one that says %j',
+    async (lie) => {
+      expect(await failuresOf(lie)).not.toEqual([])
+    },
+    20_000,
+  )
 })

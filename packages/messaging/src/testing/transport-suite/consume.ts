@@ -190,5 +190,26 @@ export function consumeTests({ it }: Runner, harness: TransportHarness): void {
         )
       }),
     )
+  } else {
+    it(
+      'refuses a queue with priorities by name, and keeps its order whatever messages say',
+      withChannel(harness, async (channel) => {
+        const name = harness.unique('plain')
+        await assert.rejects(channel.declareQueue(queue(name, { maxPriority: 9 })), {
+          code: 'MESSAGING_NOT_SUPPORTED',
+        })
+        await channel.declareQueue(queue(name))
+        const send = (priority: number) => ({
+          exchange: '',
+          routingKey: name,
+          message: message(String(priority), { priority }),
+        })
+
+        await channel.publish([send(1), send(9)])
+        const first = await channel.get(name)
+
+        assert.equal(textOf(first!), '1')
+      }),
+    )
   }
 }

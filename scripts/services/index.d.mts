@@ -1,5 +1,5 @@
 // Types of the test services, for tests written in TypeScript.
-export type ServiceName = 'redis' | 'rabbitmq' | 'mongodb' | 'python'
+export type ServiceName = 'redis' | 'rabbitmq' | 'postgres' | 'mongodb' | 'python'
 
 /** A service that answers. `startedByUs` says that tests may break it; better, start your own. */
 export interface FoundService {
@@ -76,7 +76,7 @@ export const serviceNames: readonly ServiceName[]
 export const variables: Readonly<Record<ServiceName, string>>
 
 export function ensure(
-  name: 'redis' | 'rabbitmq' | 'mongodb',
+  name: 'redis' | 'rabbitmq' | 'postgres' | 'mongodb',
   options?: ServiceOptions,
 ): Promise<FoundService | MissingService>
 export function ensureRedis(options?: ServiceOptions): Promise<FoundService | MissingService>
@@ -89,7 +89,7 @@ export function ensurePython(options?: {
 
 /** Like `ensure…`, but starts and installs nothing. */
 export function find(
-  name: 'redis' | 'rabbitmq' | 'mongodb',
+  name: 'redis' | 'rabbitmq' | 'postgres' | 'mongodb',
   options?: ServiceOptions,
 ): Promise<FoundService | MissingService>
 export function find(name: 'python'): Promise<FoundPython | MissingService>
@@ -98,7 +98,7 @@ export function find(name: 'python'): Promise<FoundPython | MissingService>
 export function stop(name: ServiceName): Promise<string>
 
 /** The handle of a shared server that we started, or undefined when it is not ours to break. */
-export function control(name: 'redis'): ControlledServer | undefined
+export function control(name: 'redis' | 'postgres'): ControlledServer | undefined
 export function control(name: 'rabbitmq'): ControlledRabbit | undefined
 export function control(name: 'mongodb'): ControlledServer | undefined
 
@@ -117,6 +117,17 @@ export function startPrivateRabbit(
   },
 ): Promise<ControlledRabbit>
 
+/** Options of the server by their names in postgresql.conf. */
+export function startPrivatePostgres(
+  options?: Omit<PrivateServerOptions, 'dir'> & {
+    readonly settings?: Readonly<Record<string, string>>
+  },
+): Promise<ControlledServer>
+
+export function probePostgres(
+  url: string,
+  options?: { readonly deadlineMs?: number },
+): Promise<{ version: string }>
 export function probeRedis(
   url: string,
   options?: { readonly deadlineMs?: number },

@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { composeDown, composeRuns, composeUp, dockerProblem } from './docker.mjs'
 import { mongodb } from './mongodb.mjs'
+import { postgres, sweepPostgres } from './postgres.mjs'
 import { freePort, masked } from './probe.mjs'
 import { isSame } from './process.mjs'
 import { ensurePython } from './python.mjs'
@@ -15,20 +16,22 @@ import { sweepThrowAways } from './throw-away.mjs'
 export { ensurePython, probePython } from './python.mjs'
 export { probeMongo } from './mongodb-probe.mjs'
 export { startPrivateMongo } from './mongodb.mjs'
+export { probePostgres, startPrivatePostgres } from './postgres.mjs'
 export { startPrivateRabbit } from './rabbitmq.mjs'
 export { startPrivateRedis } from './redis.mjs'
 export { probeAmqp, probeRedis, freePort, masked } from './probe.mjs'
 export { readRecord, stateDir } from './state.mjs'
 
-const kinds = { redis, rabbitmq, mongodb }
+const kinds = { redis, rabbitmq, postgres, mongodb }
 
 /** The names that `services.mjs` understands, in the order in which they are started. */
-export const serviceNames = ['redis', 'rabbitmq', 'mongodb', 'python']
+export const serviceNames = ['redis', 'rabbitmq', 'postgres', 'mongodb', 'python']
 
 /** Environment variables through which tests learn about a service. */
 export const variables = {
   redis: 'TEST_REDIS_URL',
   rabbitmq: 'TEST_AMQP_URL',
+  postgres: 'TEST_POSTGRES_URL',
   mongodb: 'TEST_MONGODB_URL',
   python: 'TEST_PYTHON',
 }
@@ -101,6 +104,7 @@ export async function stop(name) {
 /** Removes what crashed test runs left behind. */
 export function sweep() {
   sweepThrowAways()
+  sweepPostgres(readRecord('postgres')?.dir)
 }
 
 /**

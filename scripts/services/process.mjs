@@ -14,7 +14,7 @@ export function sleep(ms) {
  * Runs a command to its end. Never throws: a command that is missing or passes its deadline is reported
  * with `ok: false` and a `reason`.
  */
-export function run(command, args, { deadlineMs = 30_000, env = {}, cwd, input } = {}) {
+export function run(command, args, { deadlineMs = 30_000, env = {}, cwd, input, uid, gid } = {}) {
   return new Promise((resolve) => {
     let output = ''
     let late = false
@@ -23,6 +23,8 @@ export function run(command, args, { deadlineMs = 30_000, env = {}, cwd, input }
       env: { ...process.env, ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       detached: true,
+      uid,
+      gid,
     })
     const collect = (chunk) => {
       output = (output + chunk.toString()).slice(-200_000)
@@ -60,7 +62,7 @@ export function signalGroup(pid, signal) {
 }
 
 /** Starts a server that outlives this process; its output goes to `logFile`. */
-export function spawnServer({ command, args, env, cwd, logFile }) {
+export function spawnServer({ command, args, env, cwd, logFile, uid, gid }) {
   const log = fs.openSync(logFile, 'a')
   try {
     const child = spawn(command, args, {
@@ -68,6 +70,8 @@ export function spawnServer({ command, args, env, cwd, logFile }) {
       env: { ...process.env, ...env },
       stdio: ['ignore', log, log],
       detached: true,
+      uid,
+      gid,
     })
     child.on('error', () => {})
     child.unref()

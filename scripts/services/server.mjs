@@ -14,7 +14,8 @@ import {
 
 /**
  * @param recipe what to start: `name`, `url`, `port`, `dir`, `logFile`, `command`, `args`, `env`, `cwd`,
- *   `startMs`, `stopMs` and optionally `helper` (a second process that must run first).
+ *   `startMs`, `stopMs` and optionally `helper` (a second process that must run first), `stopSignal` for a
+ *   warm stop, `uid` and `gid` to run as.
  * @param options `ready()` resolves with `{ version }` or throws; `running` attaches to recorded processes;
  *   `tied` kills the server when this process ends; `changed(record)` hears of new process ids.
  */
@@ -76,11 +77,11 @@ export function controlledServer(recipe, { ready, running, tied = false, changed
       changed(record())
     },
     /** Warm stop: the server saves what it holds. Safe when it is down already. */
-    stop: () => end('SIGTERM'),
+    stop: () => end(recipe.stopSignal ?? 'SIGTERM'),
     /** As a power cut would: nothing is saved beyond what the server had confirmed. */
     kill9: () => end('SIGKILL'),
     async restart() {
-      await end('SIGTERM')
+      await end(recipe.stopSignal ?? 'SIGTERM')
       await server.start()
     },
     /** Freezes the server: connections stay open, nobody answers. */

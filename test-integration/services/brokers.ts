@@ -10,6 +10,7 @@ import type {
 
 export {
   startPrivateMongo,
+  startPrivatePostgres,
   startPrivateRabbit,
   startPrivateRedis,
 } from '../../scripts/services/index.mjs'
@@ -24,6 +25,7 @@ export type {
 interface Services {
   readonly redis: FoundService | MissingService
   readonly rabbitmq: FoundService | MissingService
+  readonly postgres: FoundService | MissingService
   readonly mongodb: FoundService | MissingService
   readonly python: FoundPython | MissingService
 }
@@ -34,12 +36,13 @@ const services = readServices()
 export const brokers = {
   redis: () => services.redis,
   rabbitmq: () => services.rabbitmq,
+  postgres: () => services.postgres,
   mongodb: () => services.mongodb,
   python: () => services.python,
 }
 
 /** The URL of a server; throws with the reason when it is missing. Call it inside a `describeWith`. */
-export function urlOf(name: 'redis' | 'rabbitmq' | 'mongodb'): string {
+export function urlOf(name: 'redis' | 'rabbitmq' | 'postgres' | 'mongodb'): string {
   const found = services[name]
   if (found.missing !== undefined) throw new Error(`${name} is missing: ${found.missing}`)
   return found.url

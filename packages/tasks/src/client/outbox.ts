@@ -52,7 +52,11 @@ export class Outbox {
    * `TASKS_BACKEND_FAILED` when a join cannot be announced.
    */
   async send(plan: Plan, timeoutSeconds?: number): Promise<void> {
-    const prepared = plan.send.map((call) => this.#prepare(call))
+    const addressed = plan.send.map((call) => this.#address(call))
+    const loading = this.#load(addressed)
+    // What could not be loaded is said where it is needed.
+    if (loading) await Promise.allSettled(loading)
+    const prepared = addressed.map((one) => this.#prepare(one))
     for (const { groupId, size, members } of plan.countdowns) {
       const backend = await this.#services.backend()
       // Celery joins from the members' own records when a header is not made of plain tasks.
@@ -106,8 +110,23 @@ export class Outbox {
     throw sendFailed(prepared[index]!.call, error, prepared.length - failures.size, prepared.length)
   }
 
-  #prepare(given: PlannedCall): Prepared {
-    const { config, ambient, codec, origin } = this.#services
+  /** Codecs that are not ready yet; undefined when all are, which is the rule. */
+  #load(addressed: readonly SentTask[]): Promise<void>[] | undefined {
+    let loading: Promise<void>[] | undefined
+    for (const { call } of addressed) {
+      const one = this.#services.codec.prepare(...this.#codecOf(call))
+      if (one) (loading ??= []).push(one)
+    }
+    return loading
+  }
+
+  #codecOf({ options }: PlannedCall): [serializer: string, compression: string | undefined] {
+    const { taskSerializer, taskCompression } = this.#services.config
+    return [options.serializer ?? taskSerializer, options.compression ?? taskCompression]
+  }
+
+  #address(given: PlannedCall): SentTask {
+    const { config } = this.#services
     const declared = this.#services.declared(given.task)
     const options = declared ? mergeOptions(declared, given.options) : given.options
     const route = this.#services.route(given.task, options, given)
@@ -121,15 +140,16 @@ export class Outbox {
         deliveryMode: options.deliveryMode ?? route.deliveryMode,
       },
     }
+    return { call, destination: route }
+  }
+
+  #prepare({ call, destination }: SentTask): Prepared {
+    const { ambient, codec, origin } = this.#services
     const nowMs = ambient.clock.now()
     const encoded = encodeTask(outgoing(call, { nowMs, origin }), nowMs)
     let body
     try {
-      body = codec.encode(
-        encoded.body,
-        call.options.serializer ?? config.taskSerializer,
-        call.options.compression ?? config.taskCompression,
-      )
+      body = codec.encode(encoded.body, ...this.#codecOf(call))
     } catch (error) {
       throw new TasksError(
         'TASKS_ARGUMENTS_INVALID',
@@ -148,8 +168,8 @@ export class Outbox {
         contentEncoding: body.contentEncoding,
       },
     }
-    const { exchange, routingKey } = route
-    return { call, destination: route, publication: { exchange, routingKey, message } }
+    const { exchange, routingKey } = destination
+    return { call, destination, publication: { exchange, routingKey, message } }
   }
 }
 

@@ -23,6 +23,7 @@ import type { Runnable } from './runnable.ts'
 import {
   decodeJob,
   emptyReport,
+  loadCodec,
   recordOf,
   refusedReport,
   requestOf,
@@ -64,6 +65,9 @@ export class Executor {
 
   /** Runs a job; never rejects. */
   readonly execute = async (job: JobMessage, control: JobControl): Promise<ExecutionReport> => {
+    const loading = loadCodec(job, this.#services.codec)
+    // What could not be loaded is said by decoding.
+    if (loading) await loading.catch(() => undefined)
     const running = this.#begin(job)
     if ('refused' in running) return running.refused
     const { meta, runnable } = running
@@ -87,6 +91,9 @@ export class Executor {
     error: unknown,
     state: 'FAILURE' | 'REVOKED' = 'FAILURE',
   ): Promise<ExecutionReport> {
+    const loading = loadCodec(job, this.#services.codec)
+    // What could not be loaded is said by decoding.
+    if (loading) await loading.catch(() => undefined)
     const running = this.#begin(job)
     if ('refused' in running) return running.refused
     return await this.#finishFailure(running, error, false, state)

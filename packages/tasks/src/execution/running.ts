@@ -23,11 +23,19 @@ export interface Running {
   readonly children: ResultTree[]
 }
 
+/** Makes the codec of its body ready; undefined when it is. */
+export function loadCodec(job: JobMessage, codec: BodyCodec): Promise<void> | undefined {
+  return codec.prepareFor(messageOf(job))
+}
+
+function messageOf({ headers, properties, body }: JobMessage): Message {
+  return { headers: headers as Headers, properties: properties as Properties, body }
+}
+
 /** Headers and body of either protocol; a reason when it is no task. */
 export function decodeJob(job: JobMessage, codec: BodyCodec): TaskResult {
-  const headers = job.headers as Headers
-  const properties = job.properties as Properties
-  const message: Message = { headers, properties, body: job.body }
+  const message = messageOf(job)
+  const { headers, properties } = message
   let body: unknown
   try {
     body = codec.decode(message)

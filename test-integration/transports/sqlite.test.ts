@@ -10,7 +10,7 @@ import { uniqueName } from '../services/brokers.ts'
 
 const { capabilities } = await transports.sqlite.load()
 const folder = mkdtempSync(join(tmpdir(), 'celeriac-broker-'))
-const script = join(import.meta.dirname, 'sqlite-child.mjs')
+const script = join(import.meta.dirname, '../fixtures/broker-child.mjs')
 const children = new Set<ChildProcess>()
 const open: Connection[] = []
 let files = 0

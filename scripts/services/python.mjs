@@ -6,9 +6,18 @@ import { aptInstall } from './apt.mjs'
 import { run, which } from './process.mjs'
 import { stateDir, withLock } from './state.mjs'
 
-const requirements = ['celery==5.6.2', 'kombu==5.6.2', 'redis<6.5']
+const requirements = [
+  'celery==5.6.2',
+  'kombu==5.6.2',
+  'redis<6.5',
+  // Kombu's codecs.
+  'pyyaml',
+  'msgpack',
+  'brotli',
+  'zstandard',
+]
 const probeScript = [
-  'import json, platform, celery, kombu, redis',
+  'import json, platform, celery, kombu, redis, yaml, msgpack, brotli, zstandard',
   'print(json.dumps({"python": platform.python_version(), "celery": celery.__version__,',
   '  "kombu": kombu.__version__, "redis": redis.__version__}))',
 ].join('\n')
@@ -68,8 +77,12 @@ async function attempt(executable, how) {
 
 async function installWithPip(log) {
   const dir = path.join(stateDir(), 'python')
-  fs.rmSync(dir, { recursive: true, force: true })
-  await createVenv(dir, log)
+  // One that lacks a package may be in use: it is completed, not made anew.
+  const isThere = (await run(venvPython(), ['-c', 'import celery, pip'], { deadlineMs: 30_000 })).ok
+  if (!isThere) {
+    fs.rmSync(dir, { recursive: true, force: true })
+    await createVenv(dir, log)
+  }
   log(`installing ${requirements.join(', ')} with pip`)
   const quiet = ['--quiet', '--disable-pip-version-check', '--no-input']
   const words = ['-m', 'pip', 'install', ...quiet, ...requirements]
@@ -107,7 +120,8 @@ async function createVenv(dir, log) {
 async function installWithApt(log) {
   let found = await attempt('/usr/bin/python3', 'packages of the system')
   if (!found.path) {
-    await aptInstall(['celery', 'python3-redis'], log)
+    const codecs = ['python3-yaml', 'python3-msgpack', 'python3-brotli', 'python3-zstandard']
+    await aptInstall(['celery', 'python3-redis', ...codecs], log)
     found = await attempt('/usr/bin/python3', 'packages of the system')
   }
   if (!found.path) throw new Error(found.missing)

@@ -159,6 +159,7 @@ const harnesses: Record<keyof typeof serializers, Omit<SerializerHarness, 'seria
       'a uuid': [new Uuid('12345678123456781234567812345678')],
       'a length of time': [new TimeDelta(1)],
       'an integer that is too large': 2n ** 64n,
+      'an inherited name': JSON.parse('{"__proto__": {"a": 1}}'),
     },
     malformed: {
       nothing: Buffer.from(''),
@@ -197,12 +198,13 @@ const harnesses: Record<keyof typeof serializers, Omit<SerializerHarness, 'seria
         [null, new Map([[true, 1]])],
       ]),
       'a Set': [new Set(['a', 1, null]), new Set()],
+      'lists and sets in sets': new Set([[1, [2]], new Set([3]), new Date(0)]),
       'an inherited name': JSON.parse('{"__proto__": {"a": 1}, "constructor": 2}'),
     },
     unsendable: {
       ...notSent,
-      'a Set of lists': new Set([[1]]),
-      'a Map with lists as keys': new Map([[[1], 1]]),
+      'a Set of mappings': new Set([{}]),
+      'a Map with mappings as keys': new Map([[[{}], 1]]),
       'a date Python has not': [new Date(8.64e15)],
     },
     malformed: {

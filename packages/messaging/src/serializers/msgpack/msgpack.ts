@@ -62,6 +62,7 @@ const leaf: Leaf = (value) => {
   }
   if (value instanceof Uint8Array) return value
   refusePythonValues(value, 'msgpack')
+  if (Object.hasOwn(value, '__proto__')) throw new TypeError('the library reads no key __proto__')
   return keep
 }
 

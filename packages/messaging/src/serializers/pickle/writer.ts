@@ -45,7 +45,8 @@ class Writer {
     this.#buffer[at] = code
   }
 
-  value(value: unknown): void {
+  /** `isHashed`: as a key or in a set, where Python takes tuples for lists and frozen sets for sets. */
+  value(value: unknown, isHashed = false): void {
     switch (typeof value) {
       case 'boolean':
         return this.code(value ? op.newTrue : op.newFalse)
@@ -58,7 +59,7 @@ class Writer {
       case 'bigint':
         return this.#long(value)
       case 'object':
-        return value === null ? this.code(op.none) : this.#object(value)
+        return value === null ? this.code(op.none) : this.#object(value, isHashed)
       case 'undefined':
         throw this.#refuse('undefined cannot be sent; use null')
       default:
@@ -132,23 +133,26 @@ class Writer {
     this.#buffer.writeDoubleBE(value, at)
   }
 
-  #object(value: object): void {
+  #object(value: object, isHashed: boolean): void {
     if (this.#open.has(value)) throw this.#refuse('the value contains itself')
     if (this.#open.size >= deepest) throw this.#refuse('the value is nested too deeply')
     this.#open.add(value)
     if (Array.isArray(value)) {
-      this.code(op.emptyList)
-      this.#items(value, op.appends)
+      if (!isHashed) this.code(op.emptyList)
+      this.#items(value, isHashed ? op.tuple : op.appends, isHashed)
     } else if (value instanceof Uint8Array) this.#bytes(value)
     else if (value instanceof Set) {
-      this.code(op.emptySet)
-      this.#items(value, op.addItems, true)
-    } else if (value instanceof Map) this.#members(value)
+      if (!isHashed) this.code(op.emptySet)
+      this.#items(value, isHashed ? op.frozenSet : op.addItems, true)
+    } else if (value instanceof Map && !isHashed) this.#members(value)
     else if (!this.#named(value)) {
       if ('toJSON' in value && typeof value.toJSON === 'function') {
         this.value(
           (value as { toJSON(key: string): unknown }).toJSON(String(this.#path.at(-1) ?? '')),
+          isHashed,
         )
+      } else if (isHashed) {
+        throw this.#refuse('Python takes no mapping as a key or in a set')
       } else if (isMapping(value)) {
         this.#members(Object.entries(value).filter(([, member]) => member !== undefined))
       } else throw this.#refuse(refusal(value))
@@ -161,8 +165,7 @@ class Writer {
     let index = 0
     for (const item of items) {
       this.#path.push(index++)
-      if (isHashed) this.#hashable(item)
-      this.value(item)
+      this.value(item, isHashed)
       this.#path.pop()
     }
     this.code(end)
@@ -173,21 +176,11 @@ class Writer {
     this.code(op.mark)
     for (const [key, member] of pairs) {
       this.#path.push(typeof key === 'number' ? key : String(key))
-      this.#hashable(key)
-      this.value(key)
+      this.value(key, true)
       this.value(member)
       this.#path.pop()
     }
     this.code(op.setItems)
-  }
-
-  /** Python's sets and dicts take only what has a hash. */
-  #hashable(value: unknown): void {
-    if (typeof value !== 'object' || value === null) return
-    const isValue = [Uint8Array, Date, LocalDate, LocalTime, Decimal, Uuid, TimeDelta].some(
-      (one) => value instanceof one,
-    )
-    if (!isValue) throw this.#refuse('Python takes no list, dict or set as a key or in a set')
   }
 
   /** Writes a value that has a class of its own in Python; false when it has none. */

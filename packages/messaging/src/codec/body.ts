@@ -36,6 +36,7 @@ export class BodyCodec {
   readonly #accepted = new Set(trusted)
   readonly #loading = new Loading()
   readonly #limitBytes: number
+  readonly #options: BodyCodecOptions
 
   constructor(options: BodyCodecOptions) {
     for (const serializer of options.serializers) {
@@ -57,6 +58,12 @@ export class BodyCodec {
       this.#accepted.add(serializer.contentType)
     }
     this.#limitBytes = options.limitBytes
+    this.#options = options
+  }
+
+  /** The same codec, but decoding other content. Throws `MESSAGING_CONTENT_UNKNOWN` for an unknown name. */
+  accepting(accept: readonly string[]): BodyCodec {
+    return new BodyCodec({ ...this.#options, accept })
   }
 
   /** The serializer of that name; `MESSAGING_CONTENT_UNKNOWN` when there is none. */

@@ -7,6 +7,7 @@ import { compressors } from '../compressors/index.ts'
 import { Consumer, type ConsumerOptions } from '../consumer/consumer.ts'
 import { iterate, type IterateOptions } from '../consumer/iterate.ts'
 import type { Ambient } from '../kernel/ambient.ts'
+import { Counters, type Counts } from '../kernel/counters.ts'
 import { asMessagingError, messageOf, MessagingError } from '../kernel/errors.ts'
 import { reconnectPolicy, retry } from '../kernel/retry.ts'
 import { Signals } from '../kernel/signals.ts'
@@ -33,6 +34,8 @@ export interface ConnectionSignals {
   /** The broker takes no messages for now, for the reason it gives: publishes wait for their deadline. */
   blocked: { readonly reason: string }
   unblocked: object
+  /** Something was done so many times; see `counts`. For metrics. */
+  counted: { readonly what: keyof Counts; readonly count: number }
   closed: object
 }
 
@@ -50,6 +53,10 @@ interface Opening {
 export class Connection implements Link {
   readonly signals = new Signals<ConnectionSignals>()
   readonly codec: BodyCodec
+  /** Told by the parts of this connection; users read `counts`. */
+  readonly counters = new Counters((what, count) => {
+    if (this.signals.has('counted')) this.signals.emit('counted', { what, count })
+  })
   readonly #config: ConnectionConfig
   readonly #entries: Readonly<Record<string, TransportEntry>>
   readonly #targets: readonly Target[]
@@ -116,6 +123,11 @@ export class Connection implements Link {
   /** The URLs, passwords masked. */
   get urls(): readonly string[] {
     return this.#targets.map((target) => target.masked)
+  }
+
+  /** What was done over this connection since it was made. */
+  get counts(): Counts {
+    return this.counters.counts
   }
 
   /** Name and version of the broker at the other end, while connected. */
@@ -329,6 +341,7 @@ export class Connection implements Link {
     }
     this.#session = session
     this.#lost = undefined
+    if (this.#wasConnected) this.counters.add('reconnected')
     this.#wasConnected = true
     void session.closed.then((error) => {
       if (this.#session !== session) return

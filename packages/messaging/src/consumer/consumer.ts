@@ -3,10 +3,13 @@
  * does all of it again on a new channel after any fault. Deliveries of a lost channel are still to be
  * settled: see `Delivery`.
  */
+import type { BodyCodec } from '../codec/body.ts'
+import type { Counters } from '../kernel/counters.ts'
 import { asMessagingError, MessagingError } from '../kernel/errors.ts'
 import { sleep } from '../kernel/clock.ts'
 import { Signals } from '../kernel/signals.ts'
-import type { Delivery } from '../message/delivery.ts'
+import type { Delivery, Outcome } from '../message/delivery.ts'
+import type { Arguments } from '../topology/exchange.ts'
 import { queue as makeQueue, type Queue } from '../topology/queue.ts'
 import type { Channel } from '../transport/channel.ts'
 import { declareQueue } from '../transport/declare.ts'
@@ -19,6 +22,12 @@ export interface ConsumerOptions {
   /** The broker forgets a message as it hands it out; default false. */
   readonly noAck?: boolean
   readonly exclusive?: boolean
+  /** Higher ones are served first, where the broker can (`consumerPriority`). */
+  readonly priority?: number
+  /** Arguments for the broker; those of the queue's `consumerArguments` are added. */
+  readonly arguments?: Arguments
+  /** Content that may be decoded, by serializer name or content type; default the connection's. */
+  readonly accept?: readonly string[]
   /** Declare the queues, their exchanges and bindings first; default true. */
   readonly declare?: boolean
   readonly tagPrefix?: string
@@ -41,10 +50,14 @@ export class Consumer {
   readonly signals = new Signals<ConsumerSignals>()
   readonly #link: Link
   readonly #options: ConsumerOptions
+  readonly #codec: BodyCodec
+  readonly #decode: (message: Delivery['message']) => unknown
+  readonly #count: (outcome: Outcome) => void
   readonly #queues = new Map<string, Queue>()
   readonly #stop = new AbortController()
   readonly #disown: () => void
   #prefetch: number
+  #isPaused = false
   #channel: Channel | undefined
   #tags = new Map<string, string>()
   /** Queues whose consuming began on the current channel. */
@@ -58,6 +71,9 @@ export class Consumer {
   constructor(link: Link, options: ConsumerOptions) {
     this.#link = link
     this.#options = options
+    this.#codec = options.accept ? link.codec.accepting(options.accept) : link.codec
+    this.#decode = (message) => this.#codec.decode(message)
+    this.#count = (outcome) => countSettled(link.counters, outcome)
     this.#prefetch = options.prefetch ?? 100
     for (const queue of options.queues) this.#remember(queue)
     this.#disown = link.own({ stop: () => this.stop() })
@@ -65,7 +81,16 @@ export class Consumer {
 
   /** True while deliveries can arrive. */
   get isReady(): boolean {
-    return this.#channel !== undefined && this.#tags.size === this.#queues.size
+    return !this.#isPaused && this.#channel !== undefined && this.#tags.size === this.#queues.size
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** True when this queue is consumed at the moment. */
+  consumesFrom(queue: Queue | string): boolean {
+    return this.#tags.has(typeof queue === 'string' ? queue : queue.name)
   }
 
   get queues(): readonly Queue[] {
@@ -96,7 +121,7 @@ export class Consumer {
   /** Consumes one more queue; resolves when it does, or at once while there is no link. */
   async addQueue(queue: Queue | string): Promise<void> {
     const added = this.#remember(queue)
-    if (this.#channel) await this.#begin(this.#channel, added)
+    if (this.#channel && !this.#isPaused) await this.#begin(this.#channel, added)
   }
 
   /** Consumes one queue less; deliveries that are out stay to be settled. */
@@ -106,6 +131,37 @@ export class Consumer {
     const tag = this.#tags.get(name)
     this.#tags.delete(name)
     if (tag !== undefined) await this.#channel?.cancel(tag)
+  }
+
+  /** Fetches nothing until `resume`; what is out stays to be settled, and queues may be added meanwhile. */
+  async pause(): Promise<void> {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    const tags = [...this.#tags.values()]
+    this.#tags.clear()
+    this.#begun.clear()
+    for (const tag of tags) await this.#channel?.cancel(tag).catch(() => undefined)
+  }
+
+  /** Goes on after `pause`; resolves when it consumes again, or at once while there is no link. */
+  async resume(): Promise<void> {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    const channel = this.#channel
+    if (!channel) return
+    for (const queue of this.#queues.values()) await this.#begin(channel, queue)
+  }
+
+  /** Gives everything that is out back to the broker, which hands it out again. */
+  async recover(): Promise<void> {
+    await this.#channel?.recover()
+  }
+
+  /** Removes what waits in its queues; resolves with the number of messages. */
+  async purge(): Promise<number> {
+    let count = 0
+    for (const name of this.#queues.keys()) count += (await this.#channel?.purge(name)) ?? 0
+    return count
   }
 
   /** Fetches nothing more; what is out can still be settled. `stop` ends it. */
@@ -185,6 +241,7 @@ export class Consumer {
 
   async #setUp(channel: Channel): Promise<void> {
     await channel.prefetch(this.#prefetch)
+    if (this.#isPaused) return
     for (const queue of this.#queues.values()) await this.#begin(channel, queue)
   }
 
@@ -201,11 +258,11 @@ export class Consumer {
 
   async #consume(channel: Channel, queue: Queue): Promise<void> {
     const name = (this.#options.declare ?? true) ? await declareQueue(channel, queue) : queue.name
-    const { noAck, exclusive } = this.#options
-    const tag = `${this.#options.tagPrefix ?? ''}${this.#link.ambient.nextId()}`
-    const decode = (message: Delivery['message']): unknown => this.#link.codec.decode(message)
-    // Removed or cancelled while it was declared.
-    if (!this.#queues.has(queue.name)) return
+    const { noAck, exclusive, priority, tagPrefix = '' } = this.#options
+    const tag = `${tagPrefix}${this.#link.ambient.nextId()}`
+    const args = { ...queue.consumerArguments, ...this.#options.arguments }
+    // Removed, cancelled or paused while it was declared.
+    if (!this.#queues.has(queue.name) || this.#isPaused) return
     this.#tags.set(queue.name, tag)
     await channel.consume(
       name,
@@ -213,32 +270,50 @@ export class Consumer {
         tag,
         ...(noAck !== undefined && { noAck }),
         ...(exclusive !== undefined && { exclusive }),
+        ...(priority !== undefined && { priority }),
+        ...(Object.keys(args).length > 0 && { arguments: args }),
       },
       (deliveries) => {
-        for (const delivery of deliveries) delivery.useDecoder(decode)
+        this.#prepare(deliveries)
         this.#handOver(channel, deliveries)
       },
     )
+  }
+
+  #prepare(deliveries: readonly Delivery[]): void {
+    const { counters } = this.#link
+    let redelivered = 0
+    for (const delivery of deliveries) {
+      delivery.useDecoder(this.#decode).whenSettled(this.#count)
+      if (delivery.origin.redelivered) redelivered++
+    }
+    counters.add('delivered', deliveries.length)
+    counters.add('redelivered', redelivered)
   }
 
   /** At once, unless a codec must be loaded first; then all that follows waits, too, to keep its order. */
   #handOver(channel: Channel, deliveries: Delivery[]): void {
     let loading: Promise<void>[] | undefined
     for (const { message } of deliveries) {
-      const one = this.#link.codec.prepareFor(message)
+      const one = this.#codec.prepareFor(message)
       if (one) (loading ??= []).push(one)
     }
     if (!loading && !this.#loading) return this.#options.onDeliveries(deliveries)
     // What could not be loaded is said by `delivery.value`.
     const turn = Promise.allSettled([this.#loading, ...(loading ?? [])]).then(() => {
       if (this.#loading === turn) this.#loading = undefined
-      // The broker has them again if the channel fell meanwhile, but those it forgot.
-      const ours =
-        this.#channel === channel ? deliveries : deliveries.filter((one) => one.isSettled)
-      if (ours.length > 0) this.#options.onDeliveries(ours)
+      if (this.#channel === channel) return this.#options.onDeliveries(deliveries)
+      // The channel fell meanwhile: the broker has them again or is told to, but for those it forgot.
+      const forgotten = deliveries.filter((one) => one.isSettled)
+      for (const one of deliveries) if (!one.isSettled) one.settle('restore').catch(() => undefined)
+      if (forgotten.length > 0) this.#options.onDeliveries(forgotten)
     })
     this.#loading = turn
   }
+}
+
+function countSettled(counters: Counters, outcome: Outcome): void {
+  counters.add(outcome === 'ack' ? 'acked' : outcome === 'drop' ? 'dropped' : 'requeued')
 }
 
 /** What trying again cannot mend, when it happens before anything worked. */

@@ -33,6 +33,7 @@ export class Delivery {
   readonly message: Message
   readonly origin: Origin
   readonly #settle: Settle
+  #onSettled: ((outcome: Outcome) => void) | undefined
   #settled: boolean
   #decode: ((message: Message) => unknown) | undefined
   #decoded: { readonly value: unknown } | undefined
@@ -59,6 +60,12 @@ export class Delivery {
     return this
   }
 
+  /** Called once, when it is settled; what counts them. */
+  whenSettled(listener: (outcome: Outcome) => void): this {
+    this.#onSettled = listener
+    return this
+  }
+
   /** True once it was settled, or when it came without the need to. */
   get isSettled(): boolean {
     return this.#settled
@@ -80,6 +87,7 @@ export class Delivery {
     }
     this.#settled = true
     const done = this.#settle(this, outcome)
+    this.#onSettled?.(outcome)
     done.catch((error: unknown) => {
       // Nothing was done with it: it can still be settled in another way.
       if (MessagingError.is(error) && error.code === 'MESSAGING_NOT_SUPPORTED')

@@ -9,14 +9,18 @@ export interface PublishOptions {
   readonly exchange?: Exchange | string
   /** Default: the producer's, else empty. */
   readonly routingKey?: string
-  /** Serializer by name; default the producer's, else json. Ignored for bytes with a `contentType`. */
+  /** Serializer by name; default the producer's, else json. */
   readonly serializer?: string
+  /** The value is bytes or text that are written as they are, under this content type. */
+  readonly contentType?: string
+  /** With `contentType`; default `utf-8` for text, `binary` for bytes. */
+  readonly contentEncoding?: string
   /** Compressor by name. */
   readonly compression?: string
   readonly headers?: Headers
   readonly priority?: number
-  /** 1 transient, 2 persistent (default). */
-  readonly deliveryMode?: 1 | 2
+  /** 1 or `transient`; 2 or `persistent`. Default: that of the exchange, else persistent. */
+  readonly deliveryMode?: DeliveryMode
   /** Seconds the broker may keep the message. */
   readonly expiration?: number
   readonly correlationId?: string
@@ -33,6 +37,18 @@ export interface PublishOptions {
   readonly declare?: readonly (Exchange | Queue)[]
   /** Seconds until the publish rejects; default the connection's. */
   readonly timeout?: number
+  /**
+   * Send again within the deadline what a broken link left in the dark, so that the broker may get it
+   * twice. Default true. False: such a publish rejects at once, with `MESSAGING_CONNECTION_LOST`.
+   */
+  readonly retry?: boolean
+}
+
+export type DeliveryMode = 1 | 2 | 'transient' | 'persistent'
+
+/** The number on the wire. */
+export function deliveryModeOf(mode: DeliveryMode | undefined): 1 | 2 {
+  return mode === 1 || mode === 'transient' ? 1 : 2
 }
 
 /** The properties of a message with this body. Kombu: seconds become a text of milliseconds. */
@@ -46,7 +62,7 @@ export function propertiesOf(
   return {
     contentType,
     contentEncoding,
-    deliveryMode: deliveryMode ?? 2,
+    deliveryMode: deliveryModeOf(deliveryMode),
     ...(priority !== undefined && { priority }),
     ...(expiration !== undefined && { expirationMs: Math.max(0, Math.round(expiration * 1000)) }),
     ...(correlationId !== undefined && { correlationId }),

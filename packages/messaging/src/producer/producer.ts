@@ -1,45 +1,52 @@
 /**
- * Sends messages: encodes, declares what must exist once per link, and hands everything published in one
- * turn to the broker together. Every publish settles by its deadline: confirmed, or a typed error.
+ * Sends messages: encodes, and hands everything published in one turn to the broker together. Every publish
+ * settles by its deadline: confirmed, or a typed error.
  *
  * Within the deadline a publish is repeated when the link breaks under it. The broker may then have it
  * twice (at least once), but never not at all.
  */
-import { messageOf, MessagingError } from '../kernel/errors.ts'
-import { sleep } from '../kernel/clock.ts'
+import type { EncodedBody } from '../codec/body.ts'
+import { asMessagingError, MessagingError } from '../kernel/errors.ts'
 import { TurnBatch } from '../kernel/turn-batch.ts'
-import type { Message } from '../message/message.ts'
 import type { Exchange } from '../topology/exchange.ts'
 import type { Queue } from '../topology/queue.ts'
-import type { Channel, Publication, PublishFailures } from '../transport/channel.ts'
-import { declareEntity } from '../transport/declare.ts'
+import type { Publication, PublishFailures } from '../transport/channel.ts'
 import type { Link } from '../transport/link.ts'
 import { propertiesOf, type PublishOptions } from './options.ts'
+import { Sender, type Waiting } from './sender.ts'
 
 export interface ProducerOptions {
+  /** Where publishes go that name no exchange; declared when it is more than a name. */
   readonly exchange?: Exchange | string
   readonly routingKey?: string
+  /** Serializer by name; default json. */
   readonly serializer?: string
+  /** Compressor by name; default none. */
   readonly compression?: string
+  /** Declare exchanges that are given as more than a name; default true. */
+  readonly declare?: boolean
 }
 
-interface Waiting {
-  readonly publication: Publication
-  readonly declare: readonly (Exchange | Queue)[] | undefined
+/** What became of many sends: everything that is not among the failures is stored by the broker. */
+export interface SendReport {
+  /** How many the broker has confirmed. */
+  readonly confirmed: number
+  /**
+   * Those it has not, by their place: refused ones, which it does not have, and those of which nothing is
+   * known (`MESSAGING_PUBLISH_TIMEOUT`, or `MESSAGING_CONNECTION_LOST` without `retry`).
+   */
+  readonly failures: ReadonlyMap<number, MessagingError>
 }
 
-/** Pause between two tries of a publish whose link broke. */
-const retryPauseMs = 20
+/** Values encoded at once by `sendMany`, so that the memory for their bodies has a bound. */
+const chunkSize = 1000
 
 export class Producer {
   readonly #link: Link
   readonly #options: ProducerOptions
+  readonly #sender: Sender
   readonly #batch: TurnBatch<Waiting, PublishFailures>
   readonly #disown: () => void
-  readonly #ended = new AbortController()
-  #channel: Promise<Channel> | undefined
-  /** Entities declared on the current channel; emptied with it. */
-  #declared = new WeakSet<object>()
   #unfinished = 0
   #idle: (() => void) | undefined
   #stopping: Promise<void> | undefined
@@ -47,7 +54,8 @@ export class Producer {
   constructor(link: Link, options: ProducerOptions = {}) {
     this.#link = link
     this.#options = options
-    this.#batch = new TurnBatch((waiting) => this.#send(waiting, link.publishTimeoutMs))
+    this.#sender = new Sender(link)
+    this.#batch = new TurnBatch((waiting) => this.#sender.send(waiting, link.publishTimeoutMs))
     this.#disown = link.own({ stop: () => this.close() })
   }
 
@@ -56,48 +64,55 @@ export class Producer {
    * `MESSAGING_PUBLISH_TIMEOUT`, `MESSAGING_PUBLISH_REFUSED`, `MESSAGING_UNROUTABLE`, ….
    */
   async publish(value: unknown, options: PublishOptions = {}): Promise<void> {
-    const serializer = options.serializer ?? this.#options.serializer ?? 'json'
-    const compression = options.compression ?? this.#options.compression
-    const loading = this.#link.codec.prepare(serializer, compression)
-    if (!loading) return await this.#publishValue(value, serializer, compression, options)
-    // Under way from now on: `close` waits for it.
+    // Under way from now on: `close` waits for it, also while a codec is loaded.
     this.#admit(1)
     try {
-      await loading.catch(() => undefined)
-      await this.#publishValue(value, serializer, compression, options, true)
+      const loading = this.#prepare(options)
+      if (loading) await loading.catch(() => undefined)
+      await this.#publishOne(this.#waiting(value, options), options.timeout, options.retry)
     } finally {
       this.#release(1)
     }
   }
 
-  async #publishValue(
-    value: unknown,
-    serializer: string,
-    compression: string | undefined,
-    options: PublishOptions,
-    isAdmitted = false,
-  ): Promise<void> {
-    const encoded = this.#link.codec.encode(value, serializer, compression)
-    const message: Message = {
-      body: encoded.body,
-      headers: encoded.compression
-        ? { ...options.headers, compression: encoded.compression }
-        : (options.headers ?? {}),
-      properties: propertiesOf(options, encoded.contentType, encoded.contentEncoding),
+  /**
+   * Encodes and publishes many values with the same options, in order. Never rejects for what the broker
+   * did or did not do: the report says for each value whether it is stored.
+   */
+  async sendMany(values: Iterable<unknown>, options: PublishOptions = {}): Promise<SendReport> {
+    const failures = new Map<number, MessagingError>()
+    await this.#prepare(options)?.catch(() => undefined)
+    let total = 0
+    for (const chunk of chunksOf(values)) {
+      const first = total
+      total += chunk.length
+      const places: number[] = []
+      const waiting: Waiting[] = []
+      for (const [i, value] of chunk.entries()) {
+        try {
+          waiting.push(this.#waiting(value, options))
+          places.push(first + i)
+        } catch (error) {
+          const what = 'encoding a value'
+          failures.set(
+            first + i,
+            asMessagingError(error, 'MESSAGING_ENCODE_FAILED', 'message', what),
+          )
+        }
+      }
+      this.#admit(waiting.length)
+      try {
+        const failed = await this.#sender.send(
+          waiting,
+          this.#timeoutMs(options.timeout),
+          options.retry,
+        )
+        for (const [at, error] of failed ?? []) failures.set(places[at]!, error)
+      } finally {
+        this.#release(waiting.length)
+      }
     }
-    const exchange = options.exchange ?? this.#options.exchange ?? ''
-    const waiting: Waiting = {
-      publication: {
-        exchange: typeof exchange === 'string' ? exchange : exchange.name,
-        routingKey: options.routingKey ?? this.#options.routingKey ?? '',
-        message,
-        ...(options.mandatory !== undefined && { mandatory: options.mandatory }),
-      },
-      declare: options.declare ?? (typeof exchange === 'string' ? undefined : [exchange]),
-    }
-    const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000
-    if (isAdmitted) await this.#publishOne(waiting, timeoutMs)
-    else await this.publishMessage(waiting.publication, waiting.declare, timeoutMs)
+    return { confirmed: total - failures.size, failures }
   }
 
   /** Publishes a message that is already encoded. */
@@ -108,27 +123,15 @@ export class Producer {
   ): Promise<void> {
     this.#admit(1)
     try {
-      await this.#publishOne({ publication, declare }, timeoutMs)
+      await this.#publishOne({ publication, declare }, timeoutMs && timeoutMs / 1000)
     } finally {
       this.#release(1)
     }
   }
 
-  async #publishOne(waiting: Waiting, timeoutMs: number | undefined): Promise<void> {
-    // Its own deadline, its own batch.
-    if (timeoutMs !== undefined && timeoutMs !== this.#link.publishTimeoutMs) {
-      const failures = await this.#send([waiting], timeoutMs)
-      if (failures) throw failures.get(0)!
-      return
-    }
-    const { done, index } = this.#batch.add(waiting)
-    const failure = (await done)?.get(index)
-    if (failure) throw failure
-  }
-
   /**
-   * Publishes many at once, in order. Resolves with the errors of those that were refused, by their
-   * place; rejects when nothing is known of any by the deadline.
+   * Publishes many encoded messages at once, in order. Resolves with the errors of those that were not
+   * confirmed by the deadline, by their place.
    */
   async publishMany(
     publications: readonly Publication[],
@@ -137,10 +140,8 @@ export class Producer {
   ): Promise<PublishFailures> {
     this.#admit(publications.length)
     try {
-      return await this.#send(
-        publications.map((publication) => ({ publication, declare })),
-        timeoutMs,
-      )
+      const waiting = publications.map((publication) => ({ publication, declare }))
+      return await this.#sender.send(waiting, timeoutMs)
     } finally {
       this.#release(publications.length)
     }
@@ -158,10 +159,80 @@ export class Producer {
   async #close(): Promise<void> {
     this.#batch.flushNow()
     if (this.#unfinished > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
-    this.#ended.abort()
     this.#disown()
-    const channel = await this.#channel?.catch(() => undefined)
-    await channel?.close()
+    await this.#sender.close()
+  }
+
+  async #publishOne(
+    waiting: Waiting,
+    timeoutSeconds: number | undefined,
+    retry = true,
+  ): Promise<void> {
+    const timeoutMs = this.#timeoutMs(timeoutSeconds)
+    if (timeoutMs !== this.#link.publishTimeoutMs || !retry) {
+      // Its own deadline, its own batch.
+      const failure = (await this.#sender.send([waiting], timeoutMs, retry))?.get(0)
+      if (failure) throw failure
+      return
+    }
+    const { done, index } = this.#batch.add(waiting)
+    const failure = (await done)?.get(index)
+    if (failure) throw failure
+  }
+
+  #timeoutMs(seconds: number | undefined): number {
+    return seconds === undefined ? this.#link.publishTimeoutMs : seconds * 1000
+  }
+
+  /** Undefined when the codecs are ready, which is the rule. */
+  #prepare(options: PublishOptions): Promise<void> | undefined {
+    const serializer = this.#serializerOf(options)
+    return this.#link.codec.prepare(serializer, options.compression ?? this.#options.compression)
+  }
+
+  #serializerOf({ serializer, contentType }: PublishOptions): string {
+    return contentType === undefined ? (serializer ?? this.#options.serializer ?? 'json') : 'raw'
+  }
+
+  #waiting(value: unknown, options: PublishOptions): Waiting {
+    const encoded = this.#encode(value, options)
+    const exchange = options.exchange ?? this.#options.exchange ?? ''
+    const isName = typeof exchange === 'string'
+    const { compression } = encoded
+    const declares = !isName && (this.#options.declare ?? true)
+    const deliveryMode = options.deliveryMode ?? (isName ? undefined : exchange.deliveryMode)
+    return {
+      publication: {
+        exchange: isName ? exchange : exchange.name,
+        routingKey: options.routingKey ?? this.#options.routingKey ?? '',
+        message: {
+          body: encoded.body,
+          headers: compression ? { ...options.headers, compression } : (options.headers ?? {}),
+          properties: propertiesOf(
+            deliveryMode === undefined ? options : { ...options, deliveryMode },
+            encoded.contentType,
+            encoded.contentEncoding,
+          ),
+        },
+        ...(options.mandatory !== undefined && { mandatory: options.mandatory }),
+      },
+      declare: options.declare ?? (declares ? [exchange] : undefined),
+    }
+  }
+
+  #encode(value: unknown, options: PublishOptions): EncodedBody {
+    const { codec } = this.#link
+    const { contentType, contentEncoding } = options
+    const compression = options.compression ?? this.#options.compression
+    if (contentType === undefined)
+      return codec.encode(value, this.#serializerOf(options), compression)
+    const isText = typeof value === 'string'
+    const encoded = codec.encode(isText ? Buffer.from(value) : value, 'raw', compression)
+    return {
+      ...encoded,
+      contentType,
+      contentEncoding: contentEncoding ?? (isText ? 'utf-8' : 'binary'),
+    }
   }
 
   #admit(count: number): void {
@@ -182,108 +253,14 @@ export class Producer {
     this.#unfinished -= count
     if (this.#unfinished === 0) this.#idle?.()
   }
-
-  async #send(waiting: readonly Waiting[], timeoutMs: number): Promise<PublishFailures> {
-    const { clock } = this.#link.ambient
-    const refused = new Map<number, MessagingError>()
-    const deadline = new AbortController()
-    let lastError: unknown
-    let late!: (error: MessagingError) => void
-    const expired = new Promise<never>((_, reject) => (late = reject))
-    const cancel = clock.after(timeoutMs, () => {
-      deadline.abort()
-      // Whoever hears of the abort may still say what it was waiting for.
-      setImmediate(() => late(publishTimeout(timeoutMs, lastError)))
-    })
-    const attempts = async (): Promise<PublishFailures> => {
-      for (;;) {
-        try {
-          const channel = await this.#openChannel(deadline.signal)
-          await this.#declareAll(channel, waiting, refused)
-          return await publishRest(channel, waiting, refused)
-        } catch (error) {
-          if (deadline.signal.aborted) throw publishTimeout(timeoutMs, error)
-          if (MessagingError.is(error) && (error.fault === 'message' || error.fault === 'fatal'))
-            throw error
-          lastError = error
-          await sleep(clock, retryPauseMs, deadline.signal)
-        }
-      }
-    }
-    try {
-      return await Promise.race([attempts(), expired])
-    } finally {
-      cancel()
-    }
-  }
-
-  /** What cannot be declared fails those that ask for it, not those that happen to travel with them. */
-  async #declareAll(
-    channel: Channel,
-    waiting: readonly Waiting[],
-    refused: Map<number, MessagingError>,
-  ): Promise<void> {
-    for (const [i, { declare }] of waiting.entries()) {
-      if (!declare || refused.has(i)) continue
-      try {
-        await this.#declare(channel, declare)
-      } catch (error) {
-        if (!MessagingError.is(error) || !refusals.has(error.code)) throw error
-        refused.set(i, error)
-      }
-    }
-  }
-
-  async #declare(channel: Channel, entities: readonly (Exchange | Queue)[]): Promise<void> {
-    for (const entity of entities) {
-      if (this.#declared.has(entity)) continue
-      await declareEntity(channel, entity)
-      this.#declared.add(entity)
-    }
-  }
-
-  #openChannel(signal: AbortSignal): Promise<Channel> {
-    this.#channel ??= this.#newChannel(signal).catch((error: unknown) => {
-      this.#channel = undefined
-      throw error
-    })
-    return this.#channel
-  }
-
-  async #newChannel(signal: AbortSignal): Promise<Channel> {
-    const { channel } = await this.#link.openChannel(signal)
-    this.#declared = new WeakSet()
-    void channel.closed.then(() => (this.#channel = undefined))
-    return channel
-  }
 }
 
-/** Trying these again within the deadline cannot help. */
-const refusals = new Set<MessagingError['code']>([
-  'MESSAGING_DECLARATION_REFUSED',
-  'MESSAGING_NOT_SUPPORTED',
-])
-
-/** Publishes all but the refused ones; the answer has the errors of both, by their places in `waiting`. */
-async function publishRest(
-  channel: Channel,
-  waiting: readonly Waiting[],
-  refused: ReadonlyMap<number, MessagingError>,
-): Promise<PublishFailures> {
-  if (refused.size === 0) return await channel.publish(waiting.map((one) => one.publication))
-  const places = [...waiting.keys()].filter((i) => !refused.has(i))
-  if (places.length === 0) return refused
-  const failures = await channel.publish(places.map((i) => waiting[i]!.publication))
-  const failed = [...(failures ?? [])].map(([i, error]) => [places[i]!, error] as const)
-  return new Map([...refused, ...failed])
-}
-
-function publishTimeout(timeoutMs: number, cause: unknown): MessagingError {
-  const why = cause === undefined ? 'the broker did not confirm it' : messageOf(cause)
-  return new MessagingError(
-    'MESSAGING_PUBLISH_TIMEOUT',
-    'message',
-    `the publish was not confirmed within ${timeoutMs} ms: ${why}`,
-    { cause },
-  )
+function* chunksOf(values: Iterable<unknown>): Generator<unknown[]> {
+  let chunk: unknown[] = []
+  for (const value of values) {
+    if (chunk.push(value) < chunkSize) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
 }

@@ -15,6 +15,8 @@ export interface Exchange {
   readonly arguments: Arguments
   /** Exchanges whose messages it gets as well. */
   readonly bindings: readonly SourceBinding[]
+  /** Of messages published to it that say nothing themselves: 1 transient, 2 persistent. */
+  readonly deliveryMode: 1 | 2
   /** Only looked for, never made. */
   readonly passive: boolean
   /** Neither made nor looked for. */
@@ -49,6 +51,7 @@ export function exchange(name: string, options: ExchangeOptions = {}): Exchange 
     type: 'direct',
     durable: true,
     autoDelete: false,
+    deliveryMode: 2,
     passive: false,
     noDeclare: false,
     ...rest,

@@ -66,8 +66,9 @@ export interface Channel {
   purge(queue: string): Promise<number>
 
   /**
-   * Resolves when the broker has taken responsibility for every message that is not in the answer.
-   * Rejects only when nothing is known of any (the link broke): the caller may send them again.
+   * Resolves when the broker has taken responsibility for every message that is not in the answer. Those
+   * with fault `connection` or `channel` are in the dark: the link broke before the broker said anything of
+   * them, and the caller may send them again. Rejects when that is so for all.
    */
   publish(batch: readonly Publication[]): Promise<PublishFailures>
   /** The next message, or undefined when there is none now. */

@@ -4,12 +4,14 @@
  */
 import type { BodyCodec } from '../codec/body.ts'
 import type { Ambient } from '../kernel/ambient.ts'
+import type { Counters } from '../kernel/counters.ts'
 import type { Channel } from './channel.ts'
 import type { Session } from './transport.ts'
 
 export interface Link {
   readonly ambient: Ambient
   readonly codec: BodyCodec
+  readonly counters: Counters
   readonly publishTimeoutMs: number
   readonly publishBuffer: number
   /** The current session, opened (again) when there is none; rejects when `signal` aborts first. */

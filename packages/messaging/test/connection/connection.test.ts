@@ -274,13 +274,13 @@ describe('a consumer', () => {
   it('fails to start where the broker refuses what it declares', async () => {
     const connection = connect('memory://refuse')
     const consumer = connection.consumer({
-      queues: [queue('q', { deadLetterExchange: 'dead' })],
+      queues: [queue('q', { deliveryLimit: 3 })],
       onDeliveries: () => undefined,
     })
 
     await expect(consumer.start()).rejects.toMatchObject({
       code: 'MESSAGING_NOT_SUPPORTED',
-      message: expect.stringContaining('x-dead-letter-exchange'),
+      message: expect.stringContaining('x-delivery-limit'),
     })
   })
 })

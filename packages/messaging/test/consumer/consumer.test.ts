@@ -145,3 +145,111 @@ describe('deliveries whose codec must be loaded first', () => {
     expect(await receive(missing)).toEqual([1, 'MESSAGING_PACKAGE_MISSING', 3, 4])
   })
 })
+
+describe('a paused consumer', () => {
+  it('fetches nothing, also from queues added meanwhile, until it resumes', async () => {
+    const connection = new Connection('memory://paused')
+    open.push(connection)
+    const producer = connection.producer()
+    const seen: unknown[] = []
+    const consumer = connection.consumer({
+      queues: ['one'],
+      onDeliveries: (deliveries) => {
+        for (const delivery of deliveries) {
+          seen.push(delivery.value)
+          void delivery.ack()
+        }
+      },
+    })
+    await consumer.start()
+    await consumer.pause()
+    await consumer.addQueue('two')
+    await producer.publish(1, { routingKey: 'one' })
+    await producer.publish(2, { routingKey: 'two' })
+    await pause(20)
+
+    expect([seen, consumer.isPaused, consumer.isReady, consumer.consumesFrom('one')]).toEqual([
+      [],
+      true,
+      false,
+      false,
+    ])
+    await consumer.resume()
+    await pause(20)
+
+    expect(seen.toSorted()).toEqual([1, 2])
+    expect([consumer.isReady, consumer.consumesFrom('two')]).toEqual([true, true])
+  })
+
+  it('purges and recovers', async () => {
+    const connection = new Connection('memory://recover')
+    open.push(connection)
+    const producer = connection.producer({ routingKey: 'q' })
+    const attempts: boolean[] = []
+    const consumer = connection.consumer({
+      queues: ['q'],
+      prefetch: 1,
+      onDeliveries: ([delivery]) => attempts.push(delivery!.origin.redelivered),
+    })
+    await consumer.start()
+    await producer.publish(1)
+    await producer.publish(2)
+    await pause(20)
+
+    expect(await consumer.purge()).toBe(1)
+    await consumer.recover()
+    await pause(20)
+
+    expect(attempts.length).toBe(2)
+  })
+})
+
+describe('what is accepted', () => {
+  it('can differ from consumer to consumer', async () => {
+    const connection = new Connection('memory://accepting')
+    open.push(connection)
+    await connection.producer().publish({ a: 1 }, { routingKey: 'yaml', serializer: 'yaml' })
+    await connection.producer().publish({ a: 2 }, { routingKey: 'yaml', serializer: 'yaml' })
+
+    for await (const delivery of connection.consume('yaml', { limit: 1, prefetch: 1 })) {
+      expect(() => delivery.value).toThrow(
+        expect.objectContaining({ code: 'MESSAGING_CONTENT_DISALLOWED' }),
+      )
+      await delivery.ack()
+    }
+    for await (const delivery of connection.consume('yaml', { limit: 1, accept: ['yaml'] })) {
+      expect(delivery.value).toEqual({ a: 2 })
+      await delivery.ack()
+    }
+  })
+})
+
+describe('a connection', () => {
+  it('counts what is done over it', async () => {
+    const connection = new Connection('memory://counted')
+    open.push(connection)
+    const counted: string[] = []
+    connection.signals.on('counted', ({ what, count }) => counted.push(`${what} ${count}`))
+    const producer = connection.producer({ routingKey: 'q' })
+    await Promise.all([producer.publish(1), producer.publish(2), producer.publish(3)])
+    const unroutable = producer.publish(4, { routingKey: 'nowhere', mandatory: true })
+    await expect(unroutable).rejects.toMatchObject({ code: 'MESSAGING_UNROUTABLE' })
+
+    const outcomes = ['ack', 'drop', 'requeue', 'ack'] as const
+    let at = 0
+    for await (const delivery of connection.consume('q', { limit: 4, prefetch: 1 }))
+      await delivery.settle(outcomes[at++]!)
+
+    expect(connection.counts).toEqual({
+      published: 3,
+      unpublished: 1,
+      delivered: 4,
+      redelivered: 1,
+      acked: 2,
+      requeued: 1,
+      dropped: 1,
+      reconnected: 0,
+    })
+    expect(counted.slice(0, 2)).toEqual(['published 3', 'unpublished 1'])
+  })
+})

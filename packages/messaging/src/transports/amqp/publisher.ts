@@ -12,6 +12,8 @@ import { send } from './wire.ts'
 
 interface Batch {
   left: number
+  /** 1 at the place of everything the broker has answered for. */
+  readonly answered: Uint8Array
   failures: Map<number, MessagingError> | undefined
   readonly resolve: (failures: PublishFailures) => void
   readonly reject: (reason: MessagingError) => void
@@ -43,19 +45,21 @@ export class Publisher {
 
   publish(publications: readonly Publication[]): Promise<PublishFailures> {
     return new Promise((resolve, reject) => {
-      const batch: Batch = { left: publications.length, failures: undefined, resolve, reject }
+      const left = publications.length
+      const answered = new Uint8Array(left)
+      const batch: Batch = { left, answered, failures: undefined, resolve, reject }
       this.#batches.add(batch)
       for (let i = 0; i < publications.length; i++) this.#write(batch, publications[i]!, i)
       if (publications.length === 0) this.#finish(batch)
     })
   }
 
-  /** Nothing is known of what was not confirmed by now. */
+  /** Nothing is known of what was not confirmed by now: what was, is not to be sent again. */
   fail(reason: MessagingError): void {
     const batches = [...this.#batches]
     this.#batches.clear()
     this.#mandatory.clear()
-    for (const batch of batches) batch.reject(reason)
+    for (const batch of batches) this.#fail(batch, reason)
     this.#idle?.()
   }
 
@@ -75,17 +79,26 @@ export class Publisher {
         if (error !== null && error.message !== 'message nacked') return
         if (error !== null) this.#refuse(batch, index, nacked(error))
         if (expected) this.#forget(expected)
+        batch.answered[index] = 1
         if (--batch.left === 0) this.#finish(batch)
       })
     } catch (error) {
       if (expected) this.#forget(expected)
       this.#refuse(batch, index, encodeError(error))
+      batch.answered[index] = 1
       if (--batch.left === 0) this.#finish(batch)
     }
   }
 
   #refuse(batch: Batch, index: number, error: MessagingError): void {
     ;(batch.failures ??= new Map<number, MessagingError>()).set(index, error)
+  }
+
+  #fail(batch: Batch, reason: MessagingError): void {
+    if (batch.left === batch.answered.length) return batch.reject(reason)
+    for (const [i, answered] of batch.answered.entries())
+      if (answered === 0) this.#refuse(batch, i, reason)
+    batch.resolve(batch.failures)
   }
 
   #finish(batch: Batch): void {

@@ -33,7 +33,7 @@ const named: Readonly<Record<string, string>> = {
 
 function object(value: object): unknown {
   const name = value.constructor?.name ?? 'Object'
-  if (Object.hasOwn(named, name)) return [named[name], String(value)]
+  if (Object.hasOwn(named, name)) return [named[name], (value as { toString(): string }).toString()]
   if (name === 'TimeDelta') {
     const { days, seconds, microseconds } = value as Record<string, number>
     return ['timedelta', days, seconds, microseconds]

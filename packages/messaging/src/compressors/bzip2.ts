@@ -69,15 +69,41 @@ export const bzip2: Compressor = {
   },
 
   decode(bytes, limitBytes) {
-    // The stream does not say how long its content is: try with more until it fits.
-    for (let room = Math.max(65_536, bytes.length * 8); ; room *= 4) {
-      const result = run(bytes, Math.min(room, limitBytes), (module, to, toLength, from) =>
-        module._BZ2_bzBuffToBuffDecompress(to, toLength, from, bytes.length, 0, 0),
-      )
-      if (result) return result
-      if (room >= limitBytes) throw new RangeError(`the content is longer than ${limitBytes} bytes`)
+    const parts: Uint8Array[] = []
+    let left = limitBytes
+    for (const stream of streamsOf(bytes)) {
+      const part = decodeStream(stream, left)
+      parts.push(part)
+      left -= part.length
     }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   },
+}
+
+/**
+ * Python reads several streams as one; the library stops after the first. Each begins with four bytes of
+ * its own and six that open its first block, or its end.
+ */
+function streamsOf(bytes: Uint8Array): Uint8Array[] {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const starts = [0]
+  for (let at = all.indexOf('BZh', 1); at >= 0; at = all.indexOf('BZh', at + 1)) {
+    if (openings.has(all.toString('hex', at + 4, at + 10))) starts.push(at)
+  }
+  return starts.map((start, i) => all.subarray(start, starts[i + 1]))
+}
+
+const openings: ReadonlySet<string> = new Set(['314159265359', '177245385090'])
+
+function decodeStream(bytes: Uint8Array, limitBytes: number): Uint8Array {
+  // The stream does not say how long its content is: try with more until it fits.
+  for (let room = Math.max(65_536, bytes.length * 8); ; room *= 4) {
+    const result = run(bytes, Math.min(room, limitBytes), (module, to, toLength, from) =>
+      module._BZ2_bzBuffToBuffDecompress(to, toLength, from, bytes.length, 0, 0),
+    )
+    if (result) return result
+    if (room >= limitBytes) throw new RangeError(`the content is longer than ${limitBytes} bytes`)
+  }
 }
 
 /** The result, or undefined when it is longer than `room`. */

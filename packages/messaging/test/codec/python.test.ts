@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { BodyCodec } from '../../src/codec/body.ts'
 import { compressors } from '../../src/compressors/index.ts'
 import { makeZstd } from '../../src/compressors/zstd.ts'
+import { message } from '../../src/message/message.ts'
 import { serializers } from '../../src/serializers/index.ts'
 import { described } from '../described.ts'
 
@@ -62,4 +64,44 @@ describe('what Python compressed', () => {
       expect(Buffer.from(content).toString('base64')).toBe(content_b64)
     },
   )
+})
+
+describe('what Celery sent', () => {
+  interface Captured {
+    readonly messages: {
+      readonly body_b64: string
+      readonly envelope: {
+        readonly 'content-type': string
+        readonly headers: { readonly compression?: string }
+      }
+    }[]
+  }
+  const folder = new URL('../../../../vectors/', import.meta.url)
+  const names = readdirSync(folder).filter((name) =>
+    /^(?:ser-|compression-alias-|yaml-types|msgpack-types)/.test(name),
+  )
+
+  it.each(names)('%s', async (name) => {
+    const file = readFileSync(new URL(name, folder), 'utf8')
+    const { body_b64, envelope } = (JSON.parse(file) as Captured).messages[0]!
+    const { compression } = envelope.headers
+    const codec = new BodyCodec({
+      serializers: Object.values(serializers),
+      compressors: Object.values(compressors),
+      accept: Object.keys(serializers),
+      limitBytes: 10_000,
+    })
+    const arrived = message(
+      bytesOf(body_b64),
+      { contentType: envelope['content-type'] },
+      compression === undefined ? {} : { compression },
+    )
+    await codec.prepareFor(arrived)
+
+    expect(codec.decode(arrived)).toEqual([
+      expect.any(Array),
+      expect.any(Object),
+      { callbacks: null, errbacks: null, chain: null, chord: null },
+    ])
+  })
 })

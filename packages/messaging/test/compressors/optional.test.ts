@@ -44,6 +44,17 @@ describe('what the drivers would leave behind', () => {
   })
 })
 
+describe('bzip2', () => {
+  it('reads several streams as one, as Python does', async () => {
+    await bzip2.load?.()
+    const parts = ['one', '', 'BZh9', 'two'].map((text) => bzip2.encode(Buffer.from(text)))
+
+    const read = bzip2.decode(Buffer.concat(parts), 10)
+    expect(Buffer.from(read).toString()).toBe('oneBZh9two')
+    expect(() => bzip2.decode(Buffer.concat(parts), 9)).toThrow(/longer/)
+  })
+})
+
 describe('xz', () => {
   it('reads several streams as one, as Python does', async () => {
     await xz.load?.()

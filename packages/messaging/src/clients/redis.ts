@@ -5,6 +5,7 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { withDeadline } from '../kernel/deadline.ts'
 import { MessagingError, messageOf, type MessagingCode } from '../kernel/errors.ts'
+import { tlsOf } from '../transport/tls.ts'
 import type { ConnectOptions, Target } from '../transport/transport.ts'
 
 export type RedisClient = Redis
@@ -12,7 +13,7 @@ export type RedisClient = Redis
 type ClientOptions = RedisOptions & { replyMapping?: 'legacy' }
 
 /** Options of this package that ioredis also has, by the same name. */
-const passedThrough = ['tls', 'family', 'keepAlive', 'noDelay'] as const
+const passedThrough = ['family', 'keepAlive', 'noDelay'] as const
 
 /** Database of a Redis URL: its path, or the option `virtualHost` for sockets, else 0. */
 export function redisDatabase(target: Target): number {
@@ -37,6 +38,7 @@ function redisOptions({
   clientName,
 }: ConnectOptions): ClientOptions {
   const socket = target.scheme.endsWith('+socket')
+  const tls = tlsOf(target, target.scheme === 'rediss')
   const options: ClientOptions = {
     ...(socket
       ? { path: `/${target.host ? `${target.host}/` : ''}${target.path}` }
@@ -44,7 +46,7 @@ function redisOptions({
     db: redisDatabase(target),
     ...(target.username !== undefined && { username: target.username }),
     ...(target.password !== undefined && { password: target.password }),
-    ...(target.scheme === 'rediss' && { tls: {} }),
+    ...(tls && { tls }),
     connectionName: clientName,
     connectTimeout: timeoutMs,
     // RESP3 would turn replies and invalidations into other shapes; servers from 6.0 on speak RESP2 too.

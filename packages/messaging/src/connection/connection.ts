@@ -21,7 +21,13 @@ import type { Link } from '../transport/link.ts'
 import type { Session, Target, Transport, TransportEntry } from '../transport/transport.ts'
 import { transports as shelf } from '../transports/index.ts'
 import { failover } from './failover.ts'
-import { connectionConfig, type ConnectionConfig, type ConnectionOptions } from './options.ts'
+import { checkTransportOptions } from './check-options.ts'
+import {
+  connectionConfig,
+  withUrlOptions,
+  type ConnectionConfig,
+  type ConnectionOptions,
+} from './options.ts'
 import { parseUrl, splitUrls } from './url.ts'
 
 export interface ConnectionSignals {
@@ -73,16 +79,18 @@ export class Connection implements Link {
 
   /** Throws `MESSAGING_URL_INVALID` or `MESSAGING_OPTION_INVALID`; connects to nothing yet. */
   constructor(urls: string | readonly string[], options: ConnectionOptions = {}) {
-    this.#config = connectionConfig(options)
     this.#entries = options.transports ?? shelf
-    this.#targets = splitUrls(urls).map((url) =>
-      parseUrl(
+    this.#targets = splitUrls(urls).map((url) => {
+      const target = parseUrl(
         url,
         Object.keys(this.#entries),
-        this.#config.transportOptions,
+        options.transportOptions,
         (scheme) => this.#entries[scheme]?.defaultPort,
-      ),
-    )
+      )
+      const { username, password, virtualHost: path, port } = options
+      return { ...target, ...defined({ username, password, path, port }) }
+    })
+    this.#config = connectionConfig(withUrlOptions(options, this.#targets[0]!.options))
     this.#order = failover(this.#config.failover)(this.#targets.length, this.ambient.random)
     this.codec = new BodyCodec({
       serializers: options.serializers ?? Object.values(serializers),
@@ -303,8 +311,10 @@ export class Connection implements Link {
   async #attempt(): Promise<Session> {
     const target = this.#targets[this.#order.next().value]!
     const transport = await this.#transport(target)
+    checkTransportOptions(transport, target)
+    const credentials = await this.#config.credentials?.()
     const session = await transport.connect({
-      target,
+      target: { ...target, ...(credentials && defined({ ...credentials })) },
       ambient: this.ambient,
       timeoutMs: this.#config.connectTimeoutMs,
       heartbeatSeconds: this.#config.heartbeatSeconds,
@@ -352,5 +362,12 @@ export class Connection implements Link {
       this.signals.emit('disconnected', { error })
     })
     return session
+  }
+}
+
+/** Without the names whose value was left out. */
+function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
   }
 }

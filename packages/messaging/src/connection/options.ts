@@ -18,7 +18,14 @@ export interface ConnectionOptions {
   readonly publishTimeout?: number
   /** Publishes that may wait for the broker at once; more are refused. Default 100,000. */
   readonly publishBuffer?: number
-  /** The transport's own options, camelCase. */
+  /** Instead of what the URLs say. */
+  readonly username?: string
+  readonly password?: string
+  readonly virtualHost?: string
+  readonly port?: number
+  /** Asked before each attempt to connect, for credentials that change: tokens, rotated passwords. */
+  readonly credentials?: () => Credentials | Promise<Credentials>
+  /** The transport's own options, camelCase; unknown ones are refused. */
   readonly transportOptions?: Readonly<Record<string, unknown>>
   /** The name shown in the broker's list of clients; default `celeriac`. */
   readonly clientName?: string
@@ -32,13 +39,18 @@ export interface ConnectionOptions {
   readonly ambient?: Partial<Ambient>
 }
 
+export interface Credentials {
+  readonly username?: string
+  readonly password?: string
+}
+
 export interface ConnectionConfig {
   readonly failover: FailoverStrategy
   readonly connectTimeoutMs: number
   readonly heartbeatSeconds: number
   readonly publishTimeoutMs: number
   readonly publishBuffer: number
-  readonly transportOptions: Readonly<Record<string, unknown>>
+  readonly credentials: ConnectionOptions['credentials']
   readonly clientName: string
   readonly accept: readonly string[]
   readonly bodyLimit: number
@@ -51,6 +63,11 @@ const names = [
   'heartbeat',
   'publishTimeout',
   'publishBuffer',
+  'username',
+  'password',
+  'virtualHost',
+  'port',
+  'credentials',
   'transportOptions',
   'clientName',
   'accept',
@@ -60,6 +77,30 @@ const names = [
   'compressors',
   'ambient',
 ] as const satisfies readonly (keyof ConnectionOptions)[]
+
+/** Options of a connection that may stand in the query of a URL, by the names that are written there. */
+const inUrl = {
+  heartbeat: 'heartbeat',
+  connectTimeout: 'connectTimeout',
+  publishTimeout: 'publishTimeout',
+  clientName: 'clientName',
+  failover: 'failover',
+  failoverStrategy: 'failover',
+} as const satisfies Record<string, keyof ConnectionOptions>
+
+/** Names in a URL's query that are no options of its transport. */
+export const urlOptionNames: readonly string[] = Object.keys(inUrl)
+
+/** What the query of the first URL says, where the code says nothing. Kombu: utils/url.py, `parse_url`. */
+export function withUrlOptions(
+  options: ConnectionOptions,
+  query: Readonly<Record<string, unknown>>,
+): ConnectionOptions {
+  const found: Record<string, unknown> = {}
+  for (const [name, option] of Object.entries(inUrl))
+    if (query[name] !== undefined) found[option] = query[name]
+  return { ...found, ...options }
+}
 
 /** Fills in the defaults; throws `MESSAGING_OPTION_INVALID` for unknown names and impossible values. */
 export function connectionConfig(options: ConnectionOptions): ConnectionConfig {
@@ -78,7 +119,7 @@ export function connectionConfig(options: ConnectionOptions): ConnectionConfig {
     heartbeatSeconds: positive('heartbeat', 5, 0),
     publishTimeoutMs: positive('publishTimeout', 5, 0.001) * 1000,
     publishBuffer: positive('publishBuffer', 100_000, 1),
-    transportOptions: options.transportOptions ?? {},
+    credentials: options.credentials,
     clientName: options.clientName ?? 'celeriac',
     accept: options.accept ?? ['json', 'text', 'raw'],
     bodyLimit: positive('bodyLimit', 128 * 1024 * 1024, 1),

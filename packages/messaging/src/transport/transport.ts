@@ -55,6 +55,8 @@ export interface Session {
 export interface Transport {
   readonly name: string
   readonly capabilities: Capabilities
+  /** Names of its options, camelCase; any other is refused. Left out: it takes any. */
+  readonly options?: readonly string[]
   /** Rejects with a `MessagingError` whose fault says whether trying again can help. */
   connect(options: ConnectOptions): Promise<Session>
 }

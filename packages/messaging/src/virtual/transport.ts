@@ -9,14 +9,17 @@ import type { MessageStore, StoreContext } from './store.ts'
 export interface VirtualOptions {
   readonly name: string
   readonly capabilities: Capabilities
+  readonly options?: readonly string[]
   /** Opens one session's view of the broker; rejects with a typed error within the deadline. */
   open(options: ConnectOptions, context: StoreContext): Promise<MessageStore>
 }
 
-export function virtualTransport({ name, capabilities, open }: VirtualOptions): Transport {
+export function virtualTransport(virtual: VirtualOptions): Transport {
+  const { name, capabilities, options: names, open } = virtual
   return {
     name,
     capabilities,
+    ...(names && { options: names }),
     async connect(options) {
       const { ambient, target } = options
       const resumes =

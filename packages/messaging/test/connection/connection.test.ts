@@ -3,7 +3,7 @@ import { Connection } from '../../src/connection/connection.ts'
 import type { ConnectionOptions } from '../../src/connection/options.ts'
 import { MessagingError } from '../../src/kernel/errors.ts'
 import { queue } from '../../src/topology/queue.ts'
-import type { Session, Transport } from '../../src/transport/transport.ts'
+import type { ConnectOptions, Session, Transport } from '../../src/transport/transport.ts'
 import { memory } from '../../src/transports/memory/transport.ts'
 
 const open: Connection[] = []
@@ -281,6 +281,57 @@ describe('a consumer', () => {
     await expect(consumer.start()).rejects.toMatchObject({
       code: 'MESSAGING_NOT_SUPPORTED',
       message: expect.stringContaining('x-delivery-limit'),
+    })
+  })
+})
+
+describe('options', () => {
+  it('of a transport that it does not know are refused with the nearest name', async () => {
+    const connection = connect('sqlite://?synchronos=FULL')
+
+    await expect(connection.connect()).rejects.toMatchObject({
+      code: 'MESSAGING_OPTION_INVALID',
+      message: expect.stringContaining("'synchronos'"),
+    })
+    await expect(connection.connect()).rejects.toThrow('synchronous')
+  })
+
+  it('of the connection may stand in the URL, and the code wins', async () => {
+    const seen: ConnectOptions[] = []
+    const load = async (): Promise<Transport> => ({
+      name: 'spy',
+      capabilities: memory.capabilities,
+      connect: (options) => {
+        seen.push(options)
+        return memory.connect(options)
+      },
+    })
+    const transports = { spy: { load, defaultPort: 99 } }
+    const url = 'spy://u:p@host/v?heartbeat=7&connect_timeout=2&client_name=me'
+    for (const options of [
+      { transports },
+      {
+        transports,
+        heartbeat: 9,
+        username: 'other',
+        virtualHost: 'w',
+        port: 5,
+        credentials: () => ({ password: `token ${seen.length}` }),
+      },
+    ]) {
+      const connection = new Connection(url, options)
+      open.push(connection)
+      await connection.connect()
+    }
+
+    expect(seen[0]).toMatchObject({ heartbeatSeconds: 7, timeoutMs: 2000, clientName: 'me' })
+    expect(seen[0]!.target).toMatchObject({ username: 'u', password: 'p', path: 'v', port: 99 })
+    expect(seen[1]!.heartbeatSeconds).toBe(9)
+    expect(seen[1]!.target).toMatchObject({
+      username: 'other',
+      password: 'token 1',
+      path: 'w',
+      port: 5,
     })
   })
 })

@@ -149,7 +149,7 @@ function makeConnection(config: Config, ambient: Ambient): Connection {
 /** TLS settings, as the transports name them. */
 function tlsOf(setting: unknown): Readonly<Record<string, unknown>> {
   if (setting === undefined || setting === false) return {}
-  return { tls: setting === true ? {} : setting }
+  return { ssl: setting }
 }
 
 /** Celery's custom strategies give the URLs themselves, ours their places. */

@@ -4,6 +4,7 @@ import { withDeadline } from '../../kernel/deadline.ts'
 import { MessagingError } from '../../kernel/errors.ts'
 import type { Capabilities } from '../../transport/capabilities.ts'
 import type { ConnectOptions, Session, Target, Transport } from '../../transport/transport.ts'
+import { tlsOf, tlsOptionNames } from '../../transport/tls.ts'
 import { connectError } from './faults.ts'
 import { AmqpSession } from './session.ts'
 import { corkWrites, socketOf } from './wire.ts'
@@ -27,13 +28,31 @@ export const capabilities: Capabilities = {
   exclusiveQueues: true,
 }
 
+const ownOptions = [
+  'loginMethod',
+  'frameMax',
+  'channelMax',
+  'keepAlive',
+  'noDelay',
+  'clientProperties',
+  // Kombu's, which mean nothing here: confirms are always on, and each operation has a deadline.
+  'confirmPublish',
+  'readTimeout',
+  'writeTimeout',
+  'maxRetries',
+  'intervalStart',
+  'intervalStep',
+  'intervalMax',
+]
+
 /**
- * Transport options: `tls` (options of `tls.connect`, or true), `loginMethod` (`PLAIN`, `AMQPLAIN`,
+ * Transport options: those of TLS (transport/tls.ts), `loginMethod` (`PLAIN`, `AMQPLAIN`,
  * `EXTERNAL`), `frameMax`, `channelMax`, `keepAlive`, `noDelay`, `clientProperties`.
  */
 export const amqp: Transport = {
   name: 'amqp',
   capabilities,
+  options: [...tlsOptionNames, ...ownOptions],
   connect: async (options) => {
     const opening = open(options)
     const late = (): MessagingError => {
@@ -55,7 +74,7 @@ function open(options: ConnectOptions): Promise<Session> {
     const fail = (error: unknown): void => reject(connectError(error, target.masked))
     try {
       const place = {
-        protocol: usesTls(target) ? 'amqps' : 'amqp',
+        protocol: tlsOf(target, target.scheme === 'amqps') ? 'amqps' : 'amqp',
         hostname: target.host === '' ? 'localhost' : target.host,
         ...(target.port !== undefined && { port: target.port }),
         // amqplib decodes it once more.
@@ -75,15 +94,10 @@ function open(options: ConnectOptions): Promise<Session> {
   })
 }
 
-function usesTls({ scheme, options }: Target): boolean {
-  const { tls = false } = options
-  return scheme === 'amqps' || (tls !== false && tls !== 0)
-}
-
 function socketOptions({ target, timeoutMs, clientName }: ConnectOptions): object {
-  const { tls, noDelay = true, keepAlive = true, clientProperties } = target.options
+  const { noDelay = true, keepAlive = true, clientProperties } = target.options
   return {
-    ...(typeof tls === 'object' && tls),
+    ...tlsOf(target, target.scheme === 'amqps'),
     noDelay,
     keepAlive,
     timeout: timeoutMs,

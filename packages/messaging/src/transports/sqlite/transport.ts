@@ -43,6 +43,8 @@ export function databasePath({ host, path }: Pick<Target, 'host' | 'path'>): str
 export const sqlite = virtualTransport({
   name: 'sqlite',
   capabilities,
+  // The last two are Kombu's for brokers with leases and polls: nothing to set here.
+  options: ['synchronous', 'visibilityTimeout', 'pollingInterval'],
   async open({ target }, context) {
     const { synchronous = 'NORMAL' } = target.options
     if (synchronous !== 'NORMAL' && synchronous !== 'FULL') {

@@ -27,9 +27,17 @@ export {
   type Exchange,
   type ExchangeOptions,
   type ExchangeType,
+  type SourceBinding,
+  type SourceBindingOptions,
 } from './topology/exchange.ts'
-export { queue, type Queue, type QueueBinding, type QueueOptions } from './topology/queue.ts'
-export type { Binding } from './topology/binding.ts'
+export {
+  queue,
+  type Queue,
+  type QueueBinding,
+  type QueueOptions,
+  type QueueType,
+} from './topology/queue.ts'
+export type { Binding, ExchangeBinding } from './topology/binding.ts'
 
 // Codecs
 export type { Serializer } from './codec/serializer.ts'
@@ -60,8 +68,8 @@ export type {
 export { transports } from './transports/index.ts'
 
 // Using them
-export { Producer, type ProducerOptions } from './producer/producer.ts'
-export type { PublishOptions } from './producer/options.ts'
+export { Producer, type ProducerOptions, type SendReport } from './producer/producer.ts'
+export type { DeliveryMode, PublishOptions } from './producer/options.ts'
 export { Consumer, type ConsumerOptions, type ConsumerSignals } from './consumer/consumer.ts'
 export type { IterateOptions } from './consumer/iterate.ts'
 export {
@@ -69,5 +77,15 @@ export {
   type ConnectionSignals,
   type ConnectionState,
 } from './connection/connection.ts'
-export type { ConnectionOptions } from './connection/options.ts'
+export type { ConnectionOptions, Credentials } from './connection/options.ts'
+export type { FailoverFunction, FailoverStrategy } from './connection/failover.ts'
+export type { Counts } from './kernel/counters.ts'
+export {
+  ConnectionPool,
+  Pool,
+  ProducerPool,
+  type PoolFactory,
+  type PoolOptions,
+} from './connection/pool.ts'
+export { connections, PoolGroup, producers } from './connection/pools.ts'
 export { maskUrl } from './connection/url.ts'

@@ -37,6 +37,7 @@ export type MessagingCode =
   | 'MESSAGING_GLOBAL_REFUSED'
   | 'MESSAGING_TIMEOUT'
   | 'MESSAGING_ABORTED'
+  | 'MESSAGING_POOL_EXHAUSTED'
   | 'MESSAGING_STORE_FAILED'
 
 const brand = Symbol.for('celeriac.messaging.error')

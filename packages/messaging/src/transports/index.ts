@@ -3,6 +3,7 @@ import type { TransportEntry } from '../transport/transport.ts'
 
 const redis = async () => (await import('./redis/transport.ts')).redis
 const postgres = async () => (await import('./postgres/transport.ts')).postgres
+const mongodb = async () => (await import('./mongodb/transport.ts')).mongodb
 const amqp = async () => (await import('./amqp/transport.ts')).amqp
 
 export const transports = {
@@ -19,6 +20,8 @@ export const transports = {
   'redis+socket': { load: redis, defaultPort: undefined },
   postgres: { load: postgres, defaultPort: 5432 },
   postgresql: { load: postgres, defaultPort: 5432 },
+  mongodb: { load: mongodb, defaultPort: 27017 },
+  'mongodb+srv': { load: mongodb, defaultPort: undefined },
   amqp: { load: amqp, defaultPort: 5672 },
   amqps: { load: amqp, defaultPort: 5671 },
   pyamqp: { load: amqp, defaultPort: 5672 },

@@ -1,19 +1,10 @@
 /** Bindings as Kombu keeps them in Redis: members `routing key SEP pattern SEP queue` of a set. */
 import type { Binding } from '../../topology/binding.ts'
 import type { ExchangeType } from '../../topology/exchange.ts'
-
-/** Kombu's regular expression for a topic key, which Python peers match with. Kombu: virtual/exchange.py. */
-function topicPattern(routingKey: string): string {
-  const words = routingKey.split('.').map((word) => {
-    if (word === '*') return '.*?[^\\.]'
-    if (word === '#') return '.*?'
-    return word.replaceAll(/[\\^$*+?{}[\]|()\-&~#\s]/g, '\\$&')
-  })
-  return `^${words.join('\\.')}$`
-}
+import { kombuPattern } from '../../virtual/kombu-pattern.ts'
 
 export function encodeBinding(binding: Binding, type: ExchangeType, separator: string): string {
-  const pattern = type === 'topic' ? topicPattern(binding.routingKey) : ''
+  const pattern = type === 'topic' ? kombuPattern(binding.routingKey) : ''
   return [binding.routingKey, pattern, binding.queue].join(separator)
 }
 

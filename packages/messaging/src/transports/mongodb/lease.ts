@@ -1,0 +1,192 @@
+/**
+ * Sessions and their leases, by the clock of the server: whose lease ended is dead, and what it held goes
+ * back. A session outlives its link, so that the one after it can go on with what it holds.
+ */
+import type { MongoDocument, MongoLink } from '../../clients/mongodb.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { MessagingError } from '../../kernel/errors.ts'
+import type { Names } from './schema.ts'
+
+/** Leases last three ticks. With the look at the very end of a lease, its messages are back within 13 s. */
+export const tickMs = 4000
+const leaseMs = 3 * tickMs
+/** Clocks drift apart: how often the server's is read again. */
+const clockFreshMs = 60_000
+
+export interface Swept {
+  readonly restored: number
+  readonly queues: readonly string[]
+  /** Milliseconds until the next lease ends, as far as known. */
+  readonly nextEndMs: number | undefined
+}
+
+export class Lease {
+  readonly #link: MongoLink
+  readonly #names: Names
+  readonly #clock: Clock
+  readonly #offset = { ms: 0, readAtMs: -Infinity }
+  #name: string
+  #renewedAtMs = 0
+
+  constructor(link: MongoLink, names: Names, clock: Clock, name: string) {
+    this.#link = link
+    this.#names = names
+    this.#clock = clock
+    this.#name = name
+  }
+
+  /** Under which messages are held. */
+  get name(): string {
+    return this.#name
+  }
+
+  /** Milliseconds of the server's clock. */
+  get now(): number {
+    return Math.round(this.#clock.now() + this.#offset.ms)
+  }
+
+  /** Begins the session, or goes on with `resumes` when that still lives. */
+  async begin(resumes: string | undefined): Promise<void> {
+    await this.#readClock()
+    if (resumes !== undefined) {
+      const own = this.#name
+      this.#name = resumes
+      if (await this.#renew()) return
+      this.#name = own
+    }
+    const session = { _id: this.#name as never, lease_end: this.now + leaseMs }
+    await this.#link.run('begin', () => this.#sessions.insertOne(session))
+    this.#renewedAtMs = this.#clock.monotonic()
+  }
+
+  /** Rejects with `MESSAGING_LEASE_LOST` when this session was taken for dead. */
+  async renew(): Promise<void> {
+    if (this.#clock.monotonic() - this.#offset.readAtMs > clockFreshMs) await this.#readClock()
+    if (!(await this.#renew())) throw leaseLost()
+  }
+
+  /** As `renew`, only looking. */
+  async check(): Promise<void> {
+    const found = await this.#link.run('look', () =>
+      this.#sessions.findOne({ _id: this.#name as never, dead: { $ne: true } }),
+    )
+    if (!found) throw leaseLost()
+  }
+
+  /** Gives back what dead sessions held. */
+  async sweep(): Promise<Swept> {
+    const wasAway = this.#clock.monotonic() - this.#renewedAtMs > leaseMs
+    const others = await this.#link.run('look', () =>
+      this.#sessions
+        .find({ _id: { $ne: this.#name as never } })
+        .sort({ lease_end: 1 })
+        .limit(100)
+        .toArray(),
+    )
+    let restored = 0
+    let nextEndMs: number | undefined
+    const queues = new Set<string>()
+    for (const { _id: name, lease_end: end, dead } of others) {
+      const leftMs = Number(end) - this.now
+      if (dead !== true && (leftMs > 0 || wasAway)) {
+        nextEndMs ??= Math.max(leftMs + 1, 50)
+        continue
+      }
+      const found = await this.#bury(name as unknown as string, dead === true)
+      restored += found.restored
+      for (const queue of found.queues) queues.add(queue)
+    }
+    return { restored, queues: [...queues], nextEndMs }
+  }
+
+  /** Ends the session. What it held must be given back already. */
+  async leave(): Promise<void> {
+    await this.#link.run('leave', () => this.#sessions.deleteOne({ _id: this.#name as never }))
+  }
+
+  get #sessions() {
+    return this.#link.collection(this.#names.sessions)
+  }
+
+  async #renew(): Promise<boolean> {
+    const filter = { _id: this.#name as never, dead: { $ne: true } }
+    const change = { $set: { lease_end: this.now + leaseMs } }
+    const { matchedCount } = await this.#link.run('renew', () =>
+      this.#sessions.updateOne(filter, change),
+    )
+    this.#renewedAtMs = this.#clock.monotonic()
+    return matchedCount > 0
+  }
+
+  /** In this order, so that a sweeper that is killed leaves everything for the next one to find. */
+  async #bury(name: string, isMarked: boolean): Promise<{ restored: number; queues: string[] }> {
+    if (!isMarked) {
+      const filter = { _id: name as never, lease_end: { $lte: this.now } }
+      const { matchedCount } = await this.#link.run('sweep', () =>
+        this.#sessions.updateOne(filter, { $set: { dead: true } }),
+      )
+      // It said in this very moment that it lives.
+      if (matchedCount === 0) return { restored: 0, queues: [] }
+    }
+    const locks = this.#link.collection(this.#names.locks)
+    const turn = { _id: `session:${name}`, owner: this.#name }
+    if (!this.#link.isAtomic) {
+      // Two sweepers at once would write back what a third has claimed in between.
+      const [isOurs] = await this.#link.insertNew(this.#names.locks, [turn])
+      if (isOurs === undefined) return { restored: 0, queues: [] }
+    }
+    const queues = await giveBackAll(this.#link, this.#names, { owner: name }, { attempts: 1 })
+    if (!this.#link.isAtomic) await this.#link.run('sweep', () => locks.deleteMany({ owner: name }))
+    await this.#link.run('sweep', () => this.#sessions.deleteOne({ _id: name as never }))
+    if (!this.#link.isAtomic)
+      await this.#link.run('sweep', () => locks.deleteOne({ _id: turn._id as never }))
+    return { restored: queues.length, queues }
+  }
+
+  async #readClock(): Promise<void> {
+    const asked = this.#clock.now()
+    const { localTime } = await this.#link.run('hello', () =>
+      this.#link.db.admin().command({ hello: 1 }),
+    )
+    const answered = this.#clock.now()
+    // The middle of question and answer is the best guess at when the server looked.
+    if (localTime instanceof Date) this.#offset.ms = localTime.getTime() - (asked + answered) / 2
+    this.#offset.readAtMs = this.#clock.monotonic()
+  }
+}
+
+/** Makes messages wait again, at their old place; the answer has the queue of each. */
+export async function giveBackAll(
+  link: MongoLink,
+  names: Names,
+  filter: MongoDocument,
+  increments: Record<string, number> = {},
+): Promise<string[]> {
+  const messages = link.collection(names.messages)
+  const held = { ...filter, held_queue: { $exists: true } }
+  const found = await link.run('look', () =>
+    messages.find(held, { projection: { held_queue: 1 } }).toArray(),
+  )
+  if (found.length === 0) return []
+  await link.run('give back', () =>
+    messages.updateMany(held, {
+      ...waitingAgain,
+      ...(Object.keys(increments).length > 0 && { $inc: increments }),
+    }),
+  )
+  return found.map(({ held_queue: queue }) => String(queue))
+}
+
+/** The change that makes a held or delayed message wait again. */
+export const waitingAgain = {
+  $rename: { held_queue: 'queue', held_expire_at: 'expire_at' },
+  $unset: { owner: '', mark: '', due: '' },
+} as const
+
+export function leaseLost(): MessagingError {
+  return new MessagingError(
+    'MESSAGING_LEASE_LOST',
+    'connection',
+    'this session was taken for dead, and others have its messages by now; it starts anew',
+  )
+}

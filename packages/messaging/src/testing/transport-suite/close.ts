@@ -68,16 +68,19 @@ export function closeTests({ it }: Runner, harness: TransportHarness): void {
       const back = consumer.signals.once('ready', AbortSignal.timeout(10_000))
       await breakLinks(connection)
       assert.equal((await back).recovered, true)
-      // Of the dead channel: settling it does nothing, the broker hands the message out again.
+      // Of the dead channel: without its session settling it does nothing, and the message comes again.
       await inbox.deliveries[0]!.ack()
-      await inbox.atLeast(2, 20_000)
-      assert.equal(inbox.deliveries[1]!.origin.redelivered, true)
-      await inbox.deliveries[1]!.ack()
+      if (!harness.resumes) {
+        await inbox.atLeast(2, 20_000)
+        assert.equal(inbox.deliveries[1]!.origin.redelivered, true)
+        await inbox.deliveries[1]!.ack()
+      }
       await producer.publish('after', { routingKey: name, serializer: 'text' })
-      await inbox.atLeast(3)
+      const expected = harness.resumes ? ['before', 'after'] : ['before', 'before', 'after']
+      await inbox.atLeast(expected.length)
 
-      assert.deepEqual(inbox.texts, ['before', 'before', 'after'])
-      await inbox.deliveries[2]!.ack()
+      assert.deepEqual(inbox.texts, expected)
+      await inbox.deliveries.at(-1)!.ack()
     } finally {
       await connection.close()
     }

@@ -13,6 +13,8 @@ export interface TransportHarness {
   unique(prefix: string): string
   /** Breaks every link of this connection from the outside; undefined when the broker has no links. */
   readonly breakLinks?: (connection: Connection) => Promise<void>
+  /** A new link goes on with the session of the broken one: what was out stays out and can be settled. */
+  readonly resumes?: boolean
   /** Behaviour known to differ, each with its reason; a test that passes all the same is a failure. */
   readonly deviations?: Readonly<Record<string, string>>
 }

@@ -34,7 +34,9 @@ export interface ConnectionOptions {
   /** Longest body after decompression, in bytes; default 128 MiB. */
   readonly bodyLimit?: number
   readonly transports?: Readonly<Record<string, TransportEntry>>
+  /** All that are known, found by name and content type; default the shelf: `[...Object.values(serializers), mine]`. */
   readonly serializers?: readonly Serializer[]
+  /** The same for compressors. Later ones win over earlier ones of the same name. */
   readonly compressors?: readonly Compressor[]
   readonly ambient?: Partial<Ambient>
 }

@@ -188,9 +188,20 @@ async function makeDatabase(port) {
   return await probePostgres(url)
 }
 
-/** Its processes outlive the first one for a moment, and a new server would not start beside them. */
+/**
+ * What happens to the first process happens to all: they would answer on while it is frozen, and outlive it
+ * for a moment, in which no new server starts beside them.
+ */
 function likeAPowerCut(server) {
-  const { kill9, dispose } = server
+  const { kill9, dispose, pause, resume } = server
+  server.pause = () => {
+    pause()
+    for (const pid of childrenOf(server.pid)) process.kill(pid, 'SIGSTOP')
+  }
+  server.resume = () => {
+    for (const pid of childrenOf(server.pid)) process.kill(pid, 'SIGCONT')
+    resume()
+  }
   server.kill9 = async () => {
     const rest = childrenOf(server.pid)
     await kill9()

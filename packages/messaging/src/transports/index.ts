@@ -15,6 +15,10 @@ export const transports = {
     load: async () => (await import('./sqlite/transport.ts')).sqlite,
     defaultPort: undefined,
   },
+  filesystem: {
+    load: async () => (await import('./filesystem/transport.ts')).filesystem,
+    defaultPort: undefined,
+  },
   redis: { load: redis, defaultPort: 6379 },
   rediss: { load: redis, defaultPort: 6379 },
   'redis+socket': { load: redis, defaultPort: undefined },

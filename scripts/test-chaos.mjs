@@ -11,7 +11,7 @@ if (built.status !== 0) process.exit(built.status ?? 1)
 
 // The tests break servers of their own, but run only where such servers can be had.
 const started = []
-for (const name of ['redis', 'rabbitmq']) {
+for (const name of ['redis', 'rabbitmq', 'postgres']) {
   const found = await ensure(name, { log: console.log })
   if (found.missing) console.log(`${name}: missing: ${found.missing}`)
   if (found.fresh) started.push(name)

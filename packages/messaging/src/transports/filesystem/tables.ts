@@ -63,7 +63,10 @@ export class Tables {
     await rename(temporary, path)
   }
 
-  /** As declared here; one that only Kombu declared is a topic when its bindings carry patterns. */
+  /**
+   * As declared here. One that only Kombu declared is a topic when its bindings carry patterns; nothing
+   * tells a direct one from a fanout, so that it can still be declared as either.
+   */
   async findExchange(name: string): Promise<Exchange | undefined> {
     const text = await ifThere(readFile(this.#exchange(name), 'utf8'))
     if (text !== undefined) {
@@ -71,8 +74,7 @@ export class Tables {
       return makeExchange(name, { type, durable, autoDelete, arguments: args })
     }
     const rows = await this.#read(this.#table(name))
-    if (rows.length === 0) return undefined
-    return makeExchange(name, { type: rows.some((row) => row[1] !== '') ? 'topic' : 'direct' })
+    return rows.some((row) => row[1] !== '') ? makeExchange(name, { type: 'topic' }) : undefined
   }
 
   async removeExchange(name: string): Promise<void> {

@@ -29,6 +29,7 @@ describeWith('mongodb', 'the transport suite', () => {
       capabilities,
       connect: () => new Connection(`${proxy.through(urlOf('mongodb'))}/${database}`),
       unique: uniqueName,
+      resumes: true,
       breakLinks: () => {
         proxy.breakAll()
         return Promise.resolve()

@@ -6,6 +6,7 @@ import type { AnyBulkWriteOperation, Collection, Db, Document, Filter, MongoClie
 import type { Clock } from '../kernel/clock.ts'
 import { withDeadline } from '../kernel/deadline.ts'
 import { MessagingError, messageOf, type Fault, type MessagingCode } from '../kernel/errors.ts'
+import { tlsOf, tlsOptionNames } from '../transport/tls.ts'
 import type { ConnectOptions, Target } from '../transport/transport.ts'
 
 type Driver = typeof import('mongodb')
@@ -41,8 +42,6 @@ export async function loadMongo(
 export interface MongoOptions {
   /** Database when the URL names none. */
   readonly defaultDatabase: string
-  /** Options of the target that are not the driver's. */
-  readonly own: ReadonlySet<string>
 }
 
 /** One client of one database. */
@@ -72,7 +71,7 @@ export class MongoLink {
     const { target, timeoutMs, ambient } = options
     let client: MongoClient | undefined
     try {
-      const opened = new driver.MongoClient(...clientOptions(options, mongo))
+      const opened = new driver.MongoClient(...clientOptions(options))
       client = opened
       // The driver swallows nothing, but an event without a listener would end the process.
       opened.on('error', () => undefined)
@@ -212,6 +211,61 @@ function closed(): MessagingError {
   return new MessagingError('MESSAGING_CONNECTION_CLOSED', 'connection', 'this session is closed')
 }
 
+/** Options of the driver, by its names; those of TLS come in the words of transport/tls.ts as well. */
+const driverOptions = [
+  'appName',
+  'authMechanism',
+  'authMechanismProperties',
+  'authSource',
+  'compressors',
+  'connectTimeoutMS',
+  'directConnection',
+  'family',
+  'heartbeatFrequencyMS',
+  'journal',
+  'loadBalanced',
+  'localThresholdMS',
+  'maxConnecting',
+  'maxIdleTimeMS',
+  'maxPoolSize',
+  'maxStalenessSeconds',
+  'minPoolSize',
+  'proxyHost',
+  'proxyPassword',
+  'proxyPort',
+  'proxyUsername',
+  'readConcernLevel',
+  'readPreference',
+  'readPreferenceTags',
+  'replicaSet',
+  'retryReads',
+  'retryWrites',
+  'serverMonitoringMode',
+  'serverSelectionTimeoutMS',
+  'socketTimeoutMS',
+  'srvMaxHosts',
+  'srvServiceName',
+  'tlsAllowInvalidCertificates',
+  'tlsAllowInvalidHostnames',
+  'tlsCAFile',
+  'tlsCRLFile',
+  'tlsCertificateKeyFile',
+  'tlsCertificateKeyFilePassword',
+  'tlsInsecure',
+  'w',
+  'waitQueueTimeoutMS',
+  'wtimeoutMS',
+  'zlibCompressionLevel',
+]
+
+/** Python writes them as it likes, so they are known in small letters, too. */
+const passedThrough: ReadonlySet<string> = new Set(
+  driverOptions.flatMap((name) => [name, name.toLowerCase()]),
+)
+
+/** Names of the options that are the driver's. */
+export const mongoOptionNames: readonly string[] = [...passedThrough, ...tlsOptionNames]
+
 const readPreferences = [
   'primary',
   'primaryPreferred',
@@ -220,17 +274,23 @@ const readPreferences = [
   'nearest',
 ]
 
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
+
 type ClientOptions = NonNullable<ConstructorParameters<Driver['MongoClient']>[1]>
 
 /** URL and options for the driver: what the user gave goes first, in the URL when it is plain. */
-function clientOptions(
-  { target, timeoutMs, heartbeatSeconds, clientName }: ConnectOptions,
-  { own }: MongoOptions,
-): [url: string, options: ClientOptions] {
+function clientOptions({
+  target,
+  timeoutMs,
+  heartbeatSeconds,
+  clientName,
+}: ConnectOptions): [url: string, options: ClientOptions] {
   const params = new URLSearchParams()
   const objects: Record<string, unknown> = {}
   for (const [name, given] of Object.entries(target.options)) {
-    if (own.has(name) || given === undefined || given === null) continue
+    if (!passedThrough.has(name) || given === undefined || given === null) continue
     const value =
       name.toLowerCase() === 'readpreference' && typeof given === 'number'
         ? readPreferences[given]
@@ -238,8 +298,14 @@ function clientOptions(
     if (typeof value === 'object' || typeof value === 'function') objects[name] = value
     else params.set(name, String(value))
   }
-  const { ssl, connectTimeout } = target.options
-  if (ssl === true && !params.has('tls')) params.set('tls', 'true')
+  const tls = tlsOf(target, false)
+  // The driver checks each member of a cluster by its own name, unless told another.
+  if (tls && target.options['sslServerHostname'] === undefined && !isObject(target.options['tls']))
+    delete tls.servername
+  if (tls) Object.assign(objects, tls, { tls: true })
+  else if (target.options['tls'] === false || target.options['ssl'] === false)
+    objects['tls'] = false
+  const { connectTimeout } = target.options
   const connectTimeoutMS =
     typeof connectTimeout === 'number' ? Math.round(connectTimeout * 1000) : timeoutMs
   const separator = target.host === '' ? '//127.0.0.1/' : undefined

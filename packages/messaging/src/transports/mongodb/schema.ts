@@ -18,8 +18,6 @@ export interface Names {
   readonly sessions: string
   /** Types of exchanges. */
   readonly exchanges: string
-  /** Bindings of exchanges to exchanges. */
-  readonly onwards: string
   /** Capped: which queues got something, for those who wait. */
   readonly notices: string
   /** On servers without atomic updates: ids of messages that are being claimed or held. */
@@ -39,7 +37,7 @@ export interface Settings {
 }
 
 /** Options of the transport; all others are the driver's. */
-export const ownOptions: ReadonlySet<string> = new Set([
+export const ownOptions = [
   'messagesCollection',
   'routingCollection',
   'broadcastCollection',
@@ -52,8 +50,7 @@ export const ownOptions: ReadonlySet<string> = new Set([
   'calcQueueSize',
   'pollingInterval',
   'connectTimeout',
-  'ssl',
-])
+] as const
 
 /** Reads Kombu's options; throws `MESSAGING_OPTION_INVALID` (fatal) for one of the wrong kind. */
 export function readSettings({ options }: Pick<Target, 'options'>): Settings {
@@ -77,7 +74,6 @@ export function readSettings({ options }: Pick<Target, 'options'>): Settings {
       queues: read('queuesCollection', 'messages.queues'),
       sessions: `${messages}.sessions`,
       exchanges: `${messages}.exchanges`,
-      onwards: `${messages}.onwards`,
       notices: `${messages}.notices`,
       locks: `${messages}.locks`,
     },

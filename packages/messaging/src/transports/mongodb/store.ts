@@ -4,7 +4,7 @@
  */
 import { MongoLink, type MongoDocument, type MongoWrite } from '../../clients/mongodb.ts'
 import { MessagingError } from '../../kernel/errors.ts'
-import type { Binding, ExchangeBinding } from '../../topology/binding.ts'
+import type { Binding } from '../../topology/binding.ts'
 import type { Exchange } from '../../topology/exchange.ts'
 import type { Queue } from '../../topology/queue.ts'
 import type { PublishFailures } from '../../transport/channel.ts'
@@ -24,13 +24,7 @@ import { MongoBroadcast } from './broadcast.ts'
 import { claim, unlock, type Claimed, type Claimer } from './claim.ts'
 import { giveBackAll, Lease, tickMs, waitingAgain } from './lease.ts'
 import { Notices } from './notices.ts'
-import {
-  ownOptions,
-  prepareDatabase,
-  readSettings,
-  storedPriority,
-  type Settings,
-} from './schema.ts'
+import { prepareDatabase, readSettings, storedPriority, type Settings } from './schema.ts'
 import { Topology } from './topology.ts'
 
 /** Largest document of MongoDB, less a little for the fields around the text. */
@@ -49,12 +43,14 @@ export class MongoStore implements MessageStore {
   readonly #topology: Topology
   readonly #agenda: Agenda
   readonly #claimer: Claimer
+  /** Something got its hour while a tick was under way, which may have looked before. */
+  #lookAgain = false
   #closing: Promise<void> | undefined
 
   static async open(options: ConnectOptions, context: StoreContext): Promise<MongoStore> {
     const settings = readSettings(options.target)
     const { defaultDatabase } = settings
-    const link = await MongoLink.open(options, { defaultDatabase, own: ownOptions })
+    const link = await MongoLink.open(options, { defaultDatabase })
     try {
       await prepareDatabase(link, settings)
       const lease = new Lease(link, settings.names, context.ambient.clock, context.session)
@@ -89,7 +85,7 @@ export class MongoStore implements MessageStore {
 
   async declareQueue(queue: Queue): Promise<void> {
     await this.#topology.declareQueue(queue)
-    if (await this.#agenda.declared(queue)) this.#context.events.onDue()
+    if (await this.#agenda.declared(queue)) this.#lookSoon()
   }
 
   findQueue(name: string): Promise<Queue | undefined> {
@@ -140,18 +136,6 @@ export class MongoStore implements MessageStore {
 
   readBindings(exchange: string): Promise<readonly Binding[]> {
     return this.#topology.readBindings(exchange)
-  }
-
-  bindExchange(binding: ExchangeBinding): Promise<void> {
-    return this.#topology.bindExchange(binding)
-  }
-
-  unbindExchange(binding: ExchangeBinding): Promise<void> {
-    return this.#topology.unbindExchange(binding)
-  }
-
-  readExchangeBindings(exchange: string): Promise<readonly ExchangeBinding[]> {
-    return this.#topology.readExchangeBindings(exchange)
   }
 
   async push(batch: readonly Push[]): Promise<PublishFailures> {
@@ -242,10 +226,13 @@ export class MongoStore implements MessageStore {
   }
 
   async leave(queue: string): Promise<void> {
-    if (!this.#link.isOver) await this.#agenda.left(queue)
+    if (this.#link.isOver) return
+    await this.#agenda.left(queue)
+    this.#lookSoon()
   }
 
   async tick(): Promise<TickResult> {
+    this.#lookAgain = false
     await this.#lease.renew()
     await this.#agenda.renew()
     const swept = await this.#lease.sweep()
@@ -255,7 +242,13 @@ export class MongoStore implements MessageStore {
     for (const name of ended.names) await this.removeQueue(name)
     await this.#notices.tidy()
     this.#notices.tell(new Set([...swept.queues, ...released.queues]))
-    const nexts = [swept.nextEndMs, released.nextMs, expired.nextMs, ended.nextMs]
+    const nexts = [
+      this.#lookAgain ? 0 : undefined,
+      swept.nextEndMs,
+      released.nextMs,
+      expired.nextMs,
+      ended.nextMs,
+    ]
     const nextDueMs = Math.min(...nexts.map((next) => next ?? Infinity))
     return {
       restored: swept.restored + released.queues.length,
@@ -280,6 +273,11 @@ export class MongoStore implements MessageStore {
     } finally {
       await this.#link.close()
     }
+  }
+
+  #lookSoon(): void {
+    this.#lookAgain = true
+    this.#context.events.onDue()
   }
 
   get #messages() {

@@ -1,6 +1,6 @@
 /** Queues, exchanges and bindings: Kombu's documents, and beside them what Kombu keeps in its processes. */
 import type { MongoDocument, MongoLink } from '../../clients/mongodb.ts'
-import type { Binding, ExchangeBinding } from '../../topology/binding.ts'
+import type { Binding } from '../../topology/binding.ts'
 import {
   exchange as makeExchange,
   type Arguments,
@@ -82,8 +82,6 @@ export class Topology {
   async removeExchange(name: string): Promise<void> {
     this.#stored.delete(`exchange ${name}`)
     await this.#run('remove', () => this.#routing.deleteMany({ exchange: name }))
-    const either = { $or: [{ exchange: name }, { to: name }] }
-    await this.#run('remove', () => this.#onwards.deleteMany(either))
     await this.#run('remove', () => this.#exchanges.deleteOne({ _id: name as never }))
   }
 
@@ -107,26 +105,6 @@ export class Topology {
     }))
   }
 
-  async bindExchange({ exchange, to, routingKey, ...rest }: ExchangeBinding): Promise<void> {
-    const filter = { exchange, to, routing_key: routingKey, arguments: textOf(rest.arguments) }
-    await this.#upsert(this.#onwards, filter, {})
-  }
-
-  async unbindExchange({ exchange, to, routingKey, ...rest }: ExchangeBinding): Promise<void> {
-    const filter = { exchange, to, routing_key: routingKey, arguments: textOf(rest.arguments) }
-    await this.#run('unbind', () => this.#onwards.deleteMany(filter))
-  }
-
-  async readExchangeBindings(exchange: string): Promise<readonly ExchangeBinding[]> {
-    const found = await this.#run('look', () => this.#onwards.find({ exchange }).toArray())
-    return found.map(({ to, routing_key: routingKey, arguments: args }) => ({
-      exchange,
-      to: String(to),
-      routingKey: String(routingKey),
-      arguments: argumentsOf(args),
-    }))
-  }
-
   get #queues() {
     return this.#link.collection(this.#settings.names.queues)
   }
@@ -137,10 +115,6 @@ export class Topology {
 
   get #exchanges() {
     return this.#link.collection(this.#settings.names.exchanges)
-  }
-
-  get #onwards() {
-    return this.#link.collection(this.#settings.names.onwards)
   }
 
   async #run<T>(what: string, work: () => Promise<T>): Promise<T> {

@@ -11,8 +11,8 @@ export const ranks = {
     ['virtual', 'clients'],
     ['transports'],
     ['producer', 'consumer'],
+    ['loop', 'mailbox', 'simple'],
     ['connection'],
-    ['mailbox', 'simple'],
     ['index', 'internal', 'testing'],
   ],
   'packages/tasks': [

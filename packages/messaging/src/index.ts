@@ -80,6 +80,23 @@ export {
 export type { ConnectionOptions, Credentials } from './connection/options.ts'
 export type { FailoverFunction, FailoverStrategy } from './connection/failover.ts'
 export type { Counts } from './kernel/counters.ts'
+export { Loop, type LoopContext, type LoopHandler, type LoopOptions } from './loop/loop.ts'
+export {
+  SimpleBuffer,
+  SimpleQueue,
+  type GetOptions,
+  type SimpleQueueOptions,
+} from './simple/simple-queue.ts'
+export {
+  Mailbox,
+  type CallOptions,
+  type CastOptions,
+  type MailboxOptions,
+  type Reply,
+} from './mailbox/mailbox.ts'
+export { MailboxNode, type CommandContext, type Handler, type NodeOptions } from './mailbox/node.ts'
+export type { Matcher } from './mailbox/matchers.ts'
+export { LamportClock } from './kernel/lamport-clock.ts'
 export {
   ConnectionPool,
   Pool,

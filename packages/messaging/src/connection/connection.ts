@@ -11,9 +11,12 @@ import { Counters, type Counts } from '../kernel/counters.ts'
 import { asMessagingError, messageOf, MessagingError } from '../kernel/errors.ts'
 import { reconnectPolicy, retry } from '../kernel/retry.ts'
 import { Signals } from '../kernel/signals.ts'
+import { Loop, type LoopHandler, type LoopOptions } from '../loop/loop.ts'
+import { Mailbox, type MailboxOptions } from '../mailbox/mailbox.ts'
 import type { Delivery } from '../message/delivery.ts'
 import { Producer, type ProducerOptions } from '../producer/producer.ts'
 import { serializers } from '../serializers/index.ts'
+import { SimpleBuffer, SimpleQueue, type SimpleQueueOptions } from '../simple/simple-queue.ts'
 import type { Queue } from '../topology/queue.ts'
 import type { Capabilities } from '../transport/capabilities.ts'
 import type { Channel } from '../transport/channel.ts'
@@ -188,6 +191,35 @@ export class Connection implements Link {
     this.#check()
     const list = Array.isArray(queues) ? (queues as readonly (Queue | string)[]) : [queues]
     return iterate(this, list as readonly (Queue | string)[], options)
+  }
+
+  /** Runs a handler for each message of the queues, settling by how it ends; call `run()` on it. */
+  loop(
+    queues: ConsumerOptions['queues'] | Queue | string,
+    handler: LoopHandler,
+    options?: LoopOptions,
+  ): Loop {
+    this.#check()
+    const list = typeof queues === 'string' || 'bindings' in queues ? [queues] : queues
+    return new Loop(this, list, handler, options)
+  }
+
+  /** A queue with the manners of a local one. */
+  simpleQueue(name: Queue | string, options?: SimpleQueueOptions): SimpleQueue {
+    this.#check()
+    return new SimpleQueue(this, name, options)
+  }
+
+  /** The same, for what is worth nothing after this process. */
+  simpleBuffer(name: Queue | string, options?: SimpleQueueOptions): SimpleBuffer {
+    this.#check()
+    return new SimpleBuffer(this, name, options)
+  }
+
+  /** Commands to many nodes, and their replies. */
+  mailbox(namespace: string, options?: MailboxOptions): Mailbox {
+    this.#check()
+    return new Mailbox(this, namespace, options)
   }
 
   /** A raw channel on the current link; the caller closes it, and opens another after a fault. */

@@ -20,6 +20,8 @@ export interface Publication {
   readonly message: Message
   /** Refuse with `MESSAGING_UNROUTABLE` when no queue gets it. */
   readonly mandatory?: boolean
+  /** Delivered also when its expiration is over, where the broker allows: its consumer has to know. */
+  readonly keepExpired?: boolean
 }
 
 /** Which publications of a batch were not stored, by their place in it; undefined when all were. */

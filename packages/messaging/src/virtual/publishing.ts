@@ -43,9 +43,13 @@ export async function publishBatch(
     }
   }
   const push = (i: number, queue: string, declared: Queue | undefined): boolean => {
-    const { expirationMs, priority } = batch[i]!.message.properties
+    const { message, keepExpired } = batch[i]!
+    const { expirationMs = Infinity, priority } = message.properties
     const ttl = declared?.arguments['x-message-ttl']
-    const livesMs = Math.min(expirationMs ?? Infinity, typeof ttl === 'number' ? ttl : Infinity)
+    const livesMs = Math.min(
+      keepExpired ? Infinity : expirationMs,
+      typeof ttl === 'number' ? ttl : Infinity,
+    )
     const expiresAtMs = livesMs === Infinity ? undefined : now + livesMs
     if (expiresAtMs !== undefined && expiresAtMs < firstDueMs) firstDueMs = expiresAtMs
     // Its own tag for every copy: acknowledging one must not settle the other.

@@ -169,7 +169,9 @@ export class Outbox {
       },
     }
     const { exchange, routingKey } = destination
-    return { call, destination, publication: { exchange, routingKey, message } }
+    // An expired task has an end to be recorded: its worker must see it, where the broker lets it.
+    const publication = { exchange, routingKey, message, keepExpired: true }
+    return { call, destination, publication }
   }
 }
 

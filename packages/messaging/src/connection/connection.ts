@@ -8,8 +8,7 @@ import { Consumer, type ConsumerOptions } from '../consumer/consumer.ts'
 import { iterate, type IterateOptions } from '../consumer/iterate.ts'
 import type { Ambient } from '../kernel/ambient.ts'
 import { Counters, type Counts } from '../kernel/counters.ts'
-import { asMessagingError, messageOf, MessagingError } from '../kernel/errors.ts'
-import { reconnectPolicy, retry } from '../kernel/retry.ts'
+import { MessagingError } from '../kernel/errors.ts'
 import { Signals } from '../kernel/signals.ts'
 import { Loop, type LoopHandler, type LoopOptions } from '../loop/loop.ts'
 import { Mailbox, type MailboxOptions } from '../mailbox/mailbox.ts'
@@ -20,11 +19,12 @@ import { SimpleBuffer, SimpleQueue, type SimpleQueueOptions } from '../simple/si
 import type { Queue } from '../topology/queue.ts'
 import type { Capabilities } from '../transport/capabilities.ts'
 import type { Channel } from '../transport/channel.ts'
-import type { Link } from '../transport/link.ts'
+import type { Link, Purpose } from '../transport/link.ts'
 import type { Session, Target, Transport, TransportEntry } from '../transport/transport.ts'
 import { transports as shelf } from '../transports/index.ts'
 import { failover } from './failover.ts'
 import { checkTransportOptions } from './check-options.ts'
+import { Keeper } from './keeper.ts'
 import {
   connectionConfig,
   withUrlOptions,
@@ -35,11 +35,17 @@ import { parseUrl, splitUrls } from './url.ts'
 
 export interface ConnectionSignals {
   /** A link is open; `server` is the broker's name and version. */
-  connected: { readonly url: string; readonly server: string; readonly recovered: boolean }
+  connected: {
+    readonly url: string
+    readonly server: string
+    readonly recovered: boolean
+    /** `publish`: the second link, on brokers where publishing has one of its own. */
+    readonly purpose: Purpose
+  }
   /** The link is gone; it comes back by itself while anyone needs it. */
-  disconnected: { readonly error: MessagingError }
+  disconnected: { readonly error: MessagingError; readonly purpose: Purpose }
   /** An attempt to connect failed; the next one follows. */
-  retrying: { readonly error: Error; readonly attempt: number }
+  retrying: { readonly error: Error; readonly attempt: number; readonly purpose: Purpose }
   /** The broker takes no messages for now, for the reason it gives: publishes wait for their deadline. */
   blocked: { readonly reason: string }
   unblocked: object
@@ -49,15 +55,6 @@ export interface ConnectionSignals {
 }
 
 export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'closed'
-
-/** An attempt to connect that several callers wait for. */
-interface Opening {
-  readonly promise: Promise<Session>
-  readonly stop: AbortController
-  waiters: number
-  /** Why the last try failed. */
-  lastError: Error | undefined
-}
 
 export class Connection implements Link {
   readonly signals = new Signals<ConnectionSignals>()
@@ -72,12 +69,9 @@ export class Connection implements Link {
   readonly #order: Generator<number, never, void>
   readonly #parts = new Set<{ stop(): Promise<void> }>()
   readonly #closed = new AbortController()
-  #session: Session | undefined
-  /** Lost with its link; the next one may go on with what it held. */
-  #lost: Session | undefined
-  #isBlocked = false
-  #opening: Opening | undefined
-  #wasConnected = false
+  readonly #main: Keeper
+  /** Where a broker that is short of memory stops whoever publishes, publishing has a link of its own. */
+  readonly #publishing: Keeper
   #ending: Promise<void> | undefined
 
   /** Throws `MESSAGING_URL_INVALID` or `MESSAGING_OPTION_INVALID`; connects to nothing yet. */
@@ -95,6 +89,9 @@ export class Connection implements Link {
     })
     this.#config = connectionConfig(withUrlOptions(options, this.#targets[0]!.options))
     this.#order = failover(this.#config.failover)(this.#targets.length, this.ambient.random)
+    this.#main = this.#keeper('any')
+    const apart = this.#targets.some(({ scheme }) => this.#entries[scheme]!.publishesApart)
+    this.#publishing = apart ? this.#keeper('publish') : this.#main
     this.codec = new BodyCodec({
       serializers: options.serializers ?? Object.values(serializers),
       compressors: options.compressors ?? Object.values(compressors),
@@ -117,18 +114,19 @@ export class Connection implements Link {
 
   get state(): ConnectionState {
     if (this.#closed.signal.aborted) return 'closed'
-    if (this.#session) return 'connected'
-    return this.#opening ? 'connecting' : 'idle'
+    if (this.#keepers.some(({ current }) => current)) return 'connected'
+    return this.#keepers.some(({ isOpening }) => isOpening) ? 'connecting' : 'idle'
   }
 
   /** True while messages can be published and consumed: connected, and not blocked by the broker. */
   get isReady(): boolean {
-    return this.#session !== undefined && !this.#isBlocked
+    const used = this.#keepers.filter(({ wasConnected }) => wasConnected)
+    return used.length > 0 && used.every(({ current }) => current) && !this.isBlocked
   }
 
   /** True while the broker takes no messages, because its memory or disk is short. */
   get isBlocked(): boolean {
-    return this.#isBlocked
+    return this.#keepers.some(({ blocked }) => blocked !== undefined)
   }
 
   /** The URLs, passwords masked. */
@@ -143,27 +141,16 @@ export class Connection implements Link {
 
   /** Name and version of the broker at the other end, while connected. */
   get server(): string | undefined {
-    return this.#session?.server
+    return this.#keepers.find(({ current }) => current)?.current?.server
   }
 
   /**
    * Connects now: each URL once. Resolves when a link is open; rejects with the last URL's error.
    */
   async connect(): Promise<this> {
-    if (this.#session || this.#opening) {
-      await this.session(AbortSignal.timeout(this.#config.connectTimeoutMs * this.#targets.length))
-      return this
-    }
-    let failure: unknown
-    for (let i = 0; i < this.#targets.length; i++) {
-      try {
-        this.#adopt(await this.#attempt())
-        return this
-      } catch (error) {
-        failure = error
-      }
-    }
-    throw failure
+    this.#check()
+    await this.#main.connect(this.#targets.length, this.#config.connectTimeoutMs)
+    return this
   }
 
   /** What the transport of the first URL can do. */
@@ -239,40 +226,14 @@ export class Connection implements Link {
     }
   }
 
-  async openChannel(signal: AbortSignal): Promise<{ channel: Channel; session: Session }> {
-    const session = await this.session(signal)
-    return { channel: await session.openChannel(), session }
-  }
-
-  async session(signal: AbortSignal): Promise<Session> {
+  async openChannel(
+    signal: AbortSignal,
+    purpose: Purpose = 'any',
+  ): Promise<{ channel: Channel; session: Session }> {
     this.#check()
-    if (this.#session) return this.#session
-    this.#opening ??= this.#open()
-    const opening = this.#opening
-    opening.waiters++
-    let abort!: () => void
-    const aborted = new Promise<never>((_, reject) => {
-      abort = () => {
-        const why = opening.lastError === undefined ? '' : `: ${messageOf(opening.lastError)}`
-        reject(
-          new MessagingError(
-            'MESSAGING_TIMEOUT',
-            'connection',
-            `no connection to ${this.urls.join(' or ')} in time${why}`,
-            { cause: opening.lastError ?? signal.reason },
-          ),
-        )
-      }
-    })
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      return await Promise.race([opening.promise, aborted])
-    } finally {
-      signal.removeEventListener('abort', abort)
-      // Nobody needs the link any more: do not go on knocking.
-      if (--opening.waiters === 0 && this.#opening === opening) opening.stop.abort()
-    }
+    const keeper = purpose === 'publish' ? this.#publishing : this.#main
+    const session = await keeper.session(signal)
+    return { channel: await session.openChannel(), session }
   }
 
   own(part: { stop(): Promise<void> }): () => void {
@@ -292,14 +253,13 @@ export class Connection implements Link {
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#parts].map((part) => part.stop()))
     this.#closed.abort()
-    this.#opening?.stop.abort()
-    const session = this.#session
-    this.#session = undefined
-    try {
-      await session?.close()
-    } finally {
-      this.signals.emit('closed', {})
-    }
+    const ended = await Promise.allSettled(this.#keepers.map((keeper) => keeper.close()))
+    this.signals.emit('closed', {})
+    for (const end of ended) if (end.status === 'rejected') throw end.reason
+  }
+
+  get #keepers(): readonly Keeper[] {
+    return this.#main === this.#publishing ? [this.#main] : [this.#main, this.#publishing]
   }
 
   #check(): void {
@@ -307,93 +267,48 @@ export class Connection implements Link {
     throw new MessagingError('MESSAGING_CONNECTION_CLOSED', 'fatal', 'this connection is closed')
   }
 
-  #open(): Opening {
-    const stop = new AbortController()
-    const promise = retry(
-      async () => {
-        try {
-          return this.#adopt(await this.#attempt())
-        } catch (error) {
-          // What worked once is worth waiting for: a broker that restarts refuses logins for a while.
-          if (this.#wasConnected && MessagingError.is(error) && error.fault === 'fatal') {
-            throw new MessagingError(error.code, 'connection', error.message, { cause: error })
-          }
-          throw error
-        }
+  #keeper(purpose: Purpose): Keeper {
+    return new Keeper({
+      ambient: this.ambient,
+      urls: this.urls,
+      connect: (previous, onBlocked) => this.#connectOnce(purpose, previous, onBlocked),
+      onConnected: ({ server }, url, recovered) => {
+        if (recovered) this.counters.add('reconnected')
+        this.signals.emit('connected', { url, server, recovered, purpose })
       },
-      reconnectPolicy,
-      this.ambient,
-      {
-        signal: stop.signal,
-        onFailure: (error, attempt) => {
-          opening.lastError = error
-          this.signals.emit('retrying', { error, attempt })
-        },
+      onLost: (error) => this.signals.emit('disconnected', { error, purpose }),
+      onRetrying: (error, attempt) => this.signals.emit('retrying', { error, attempt, purpose }),
+      onBlocked: (reason) => {
+        if (reason === undefined) this.signals.emit('unblocked', {})
+        else this.signals.emit('blocked', { reason })
       },
-    )
-      .catch((error: unknown) => {
-        throw asMessagingError(error, 'MESSAGING_ABORTED', 'connection', 'connecting')
-      })
-      .finally(() => (this.#opening = undefined))
-    promise.catch(() => undefined)
-    const opening: Opening = { promise, stop, waiters: 0, lastError: undefined }
-    return opening
+    })
   }
 
-  async #attempt(): Promise<Session> {
+  async #connectOnce(
+    purpose: Purpose,
+    previous: Session | undefined,
+    onBlocked: (reason: string | undefined) => void,
+  ): Promise<{ session: Session; url: string }> {
     const target = this.#targets[this.#order.next().value]!
     const transport = await this.#transport(target)
     checkTransportOptions(transport, target)
     const credentials = await this.#config.credentials?.()
+    const { clientName } = this.#config
     const session = await transport.connect({
       target: { ...target, ...(credentials && defined({ ...credentials })) },
       ambient: this.ambient,
       timeoutMs: this.#config.connectTimeoutMs,
       heartbeatSeconds: this.#config.heartbeatSeconds,
-      clientName: this.#config.clientName,
-      onBlocked: (reason) => this.#onBlocked(reason),
-      ...(this.#lost && { resumes: this.#lost }),
+      clientName: purpose === 'publish' ? `${clientName} (publishing)` : clientName,
+      onBlocked,
+      ...(previous && { resumes: previous }),
     })
-    this.signals.emit('connected', {
-      url: target.masked,
-      server: session.server,
-      recovered: this.#wasConnected,
-    })
-    return session
+    return { session, url: target.masked }
   }
 
   async #transport(target: Target): Promise<Transport> {
     return await this.#entries[target.scheme]!.load()
-  }
-
-  #onBlocked(reason: string | undefined): void {
-    if (this.#isBlocked === (reason !== undefined)) return
-    this.#isBlocked = reason !== undefined
-    if (reason === undefined) this.signals.emit('unblocked', {})
-    else this.signals.emit('blocked', { reason })
-  }
-
-  #adopt(session: Session): Session {
-    const current = this.#session
-    if (current || this.#closed.signal.aborted) {
-      // Nobody would ever close it: another caller's attempt was faster, or the connection is closed.
-      session.close().catch(() => undefined)
-      this.#check()
-      if (current) return current
-    }
-    this.#session = session
-    this.#lost = undefined
-    if (this.#wasConnected) this.counters.add('reconnected')
-    this.#wasConnected = true
-    void session.closed.then((error) => {
-      if (this.#session !== session) return
-      this.#session = undefined
-      this.#onBlocked(undefined)
-      if (!error) return
-      this.#lost = session
-      this.signals.emit('disconnected', { error })
-    })
-    return session
   }
 }
 

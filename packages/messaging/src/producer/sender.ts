@@ -97,7 +97,7 @@ export class Sender {
     while (progress.left.length > 0) {
       try {
         const channel = await this.#openChannel(signal)
-        await this.#declareAll(channel, waiting, progress)
+        await this.#declareAll(channel, waiting, progress, signal)
         if (signal.aborted) return
         await this.#publish(channel, waiting, progress)
       } catch (error) {
@@ -134,12 +134,13 @@ export class Sender {
     channel: Channel,
     waiting: readonly Waiting[],
     progress: Progress,
+    signal: AbortSignal,
   ): Promise<void> {
     for (const i of progress.left) {
       const { declare } = waiting[i]!
       if (!declare) continue
       try {
-        await this.#declare(channel, declare)
+        await this.#declare(channel, declare, signal)
       } catch (error) {
         if (!MessagingError.is(error) || !refusals.has(error.code)) throw error
         progress.refused.set(i, error)
@@ -149,11 +150,26 @@ export class Sender {
       progress.left = progress.left.filter((i) => !progress.refused.has(i))
   }
 
-  async #declare(channel: Channel, entities: readonly (Exchange | Queue)[]): Promise<void> {
+  async #declare(
+    channel: Channel,
+    entities: readonly (Exchange | Queue)[],
+    signal: AbortSignal,
+  ): Promise<void> {
     for (const entity of entities) {
       if (this.#declared.has(entity)) continue
-      await declareEntity(channel, entity)
+      if ('exclusive' in entity && entity.exclusive) await this.#declareOwn(entity, signal)
+      else await declareEntity(channel, entity)
       this.#declared.add(entity)
+    }
+  }
+
+  /** A queue of one link belongs to the link that consumes. */
+  async #declareOwn(queue: Queue, signal: AbortSignal): Promise<void> {
+    const { channel } = await this.#link.openChannel(signal)
+    try {
+      await declareEntity(channel, queue)
+    } finally {
+      await channel.close()
     }
   }
 
@@ -166,7 +182,7 @@ export class Sender {
   }
 
   async #newChannel(signal: AbortSignal): Promise<Channel> {
-    const { channel } = await this.#link.openChannel(signal)
+    const { channel } = await this.#link.openChannel(signal, 'publish')
     this.#declared = new WeakSet()
     void channel.closed.then(() => (this.#channel = undefined))
     return channel

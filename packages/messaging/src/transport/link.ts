@@ -8,16 +8,23 @@ import type { Counters } from '../kernel/counters.ts'
 import type { Channel } from './channel.ts'
 import type { Session } from './transport.ts'
 
+/** What a link is for: anything, or publishing alone. */
+export type Purpose = 'any' | 'publish'
+
 export interface Link {
   readonly ambient: Ambient
   readonly codec: BodyCodec
   readonly counters: Counters
   readonly publishTimeoutMs: number
   readonly publishBuffer: number
-  /** The current session, opened (again) when there is none; rejects when `signal` aborts first. */
-  session(signal: AbortSignal): Promise<Session>
-  /** A new channel on the current session. */
-  openChannel(signal: AbortSignal): Promise<{ channel: Channel; session: Session }>
+  /**
+   * A new channel on the current link, which is opened (again) when there is none; rejects when `signal`
+   * aborts first. Channels for publishing may come on a link of their own.
+   */
+  openChannel(
+    signal: AbortSignal,
+    purpose?: Purpose,
+  ): Promise<{ channel: Channel; session: Session }>
   /** Keeps the connection's `close` waiting for this part to stop first. */
   own(part: { stop(): Promise<void> }): () => void
 }

@@ -64,6 +64,8 @@ export interface Transport {
 /** A row of the shelf: loads the transport on first use, so that unused drivers are never loaded. */
 export interface TransportEntry {
   load(): Promise<Transport>
+  /** The broker may stop whoever publishes, so publishing gets a link of its own: consumers go on. */
+  readonly publishesApart?: boolean
   /** Port when the URL names none. */
   readonly defaultPort: number | undefined
 }

@@ -26,7 +26,7 @@ export const transports = {
   postgresql: { load: postgres, defaultPort: 5432 },
   mongodb: { load: mongodb, defaultPort: 27017 },
   'mongodb+srv': { load: mongodb, defaultPort: undefined },
-  amqp: { load: amqp, defaultPort: 5672 },
-  amqps: { load: amqp, defaultPort: 5671 },
-  pyamqp: { load: amqp, defaultPort: 5672 },
+  amqp: { load: amqp, defaultPort: 5672, publishesApart: true },
+  amqps: { load: amqp, defaultPort: 5671, publishesApart: true },
+  pyamqp: { load: amqp, defaultPort: 5672, publishesApart: true },
 } as const satisfies Record<string, TransportEntry>

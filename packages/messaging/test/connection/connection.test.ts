@@ -122,6 +122,7 @@ describe('Connection', () => {
       url: 'door://user:**@a',
       server: 'memory',
       recovered: false,
+      purpose: 'any',
     })
     await connection.close()
     await closed

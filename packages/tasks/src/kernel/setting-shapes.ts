@@ -2,7 +2,7 @@
  * Shapes of the settings that describe queues and routes. The config table parses them, routing reads
  * them. Keys inside may be camelCase or snake_case.
  */
-import type { Exchange, ExchangeType, Queue } from '@celeriac/messaging'
+import type { Exchange, ExchangeType, Queue, QueueType } from '@celeriac/messaging'
 
 export type Mapping = Readonly<Record<string, unknown>>
 
@@ -42,6 +42,16 @@ export interface QueueSetting {
   readonly maxPriority?: number
   readonly deadLetterExchange?: string
   readonly deadLetterRoutingKey?: string
+  readonly consumerArguments?: Mapping
+  /** Only looked for, never made. */
+  readonly passive?: boolean
+  /** Neither made nor looked for. */
+  readonly noDeclare?: boolean
+  /** How RabbitMQ keeps it. */
+  readonly type?: QueueType
+  readonly overflow?: 'drop-head' | 'reject-publish'
+  readonly deliveryLimit?: number
+  readonly singleActiveConsumer?: boolean
   /** Every worker gets a copy of each message. */
   readonly broadcast?: boolean
 }

@@ -9,6 +9,22 @@ export interface QueueFallbacks {
   readonly maxPriority: number | undefined
 }
 
+/** Those a description has under the same name and in the same unit as a declaration. */
+const sameOptions = [
+  'maxPriority',
+  'maxLength',
+  'maxLengthBytes',
+  'overflow',
+  'deadLetterExchange',
+  'deadLetterRoutingKey',
+  'consumerArguments',
+  'passive',
+  'noDeclare',
+  'type',
+  'deliveryLimit',
+  'singleActiveConsumer',
+] as const
+
 /**
  * The declaration of a described queue. Without an exchange it is bound to the default one; without a key
  * it is bound by its own name.
@@ -18,8 +34,9 @@ export function queueFrom(name: string, given: QueueSetting, fallbacks: QueueFal
   const routingKey = setting.routingKey ?? setting.bindingKey ?? name
   const target = exchangeFrom(setting.exchange, setting.exchangeType) ?? fallbacks.exchange
   const args: Record<string, unknown> = { ...setting.arguments, ...setting.queueArguments }
-  if (setting.maxLength !== undefined) args['x-max-length'] = setting.maxLength
-  if (setting.maxLengthBytes !== undefined) args['x-max-length-bytes'] = setting.maxLengthBytes
+  const same = Object.fromEntries(
+    sameOptions.filter((name) => setting[name] !== undefined).map((name) => [name, setting[name]]),
+  )
 
   const declared = queue(name, {
     durable: setting.durable ?? true,
@@ -30,15 +47,9 @@ export function queueFrom(name: string, given: QueueSetting, fallbacks: QueueFal
     bindings: setting.bindings ?? [
       { exchange: target, routingKey, arguments: setting.bindingArguments ?? {} },
     ],
-    ...(setting.maxPriority === undefined ? {} : { maxPriority: setting.maxPriority }),
+    ...same,
     ...(setting.expires === undefined ? {} : { expiresMs: setting.expires * 1000 }),
     ...(setting.messageTtl === undefined ? {} : { messageTtlMs: setting.messageTtl * 1000 }),
-    ...(setting.deadLetterExchange === undefined
-      ? {}
-      : { deadLetterExchange: setting.deadLetterExchange }),
-    ...(setting.deadLetterRoutingKey === undefined
-      ? {}
-      : { deadLetterRoutingKey: setting.deadLetterRoutingKey }),
   })
   return completed(declared, fallbacks)
 }

@@ -159,11 +159,11 @@ export class Keeper {
   }
 
   async #attempt(): Promise<Session> {
-    let adopted: Session | undefined
+    const opened: { session?: Session } = {}
     const { session, url } = await this.#options.connect(this.#lost, (reason) => {
-      if (adopted === undefined || this.#session === adopted) this.#onBlocked(reason)
+      if (opened.session === undefined || this.#session === opened.session) this.#onBlocked(reason)
     })
-    adopted = session
+    opened.session = session
     const current = this.#session
     if (current || this.#isClosed) {
       // Nobody would ever close it: another caller's attempt was faster, or the connection is closed.

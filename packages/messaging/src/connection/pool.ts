@@ -4,7 +4,7 @@
  */
 import { createPool, type Pool as Generic } from 'generic-pool'
 import { asMessagingError, MessagingError } from '../kernel/errors.ts'
-import { Producer, type ProducerOptions } from '../producer/producer.ts'
+import type { Producer, ProducerOptions } from '../producer/producer.ts'
 import type { Channel } from '../transport/channel.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOptions } from './options.ts'

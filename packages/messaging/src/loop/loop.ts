@@ -59,7 +59,7 @@ export class Loop {
   #settled: (() => void) | undefined
   #finish!: (error?: unknown) => void
   readonly #finished: Promise<void>
-  #started: Promise<void> | undefined
+  #isStarted = false
   #stopping: Promise<void> | undefined
 
   constructor(
@@ -116,7 +116,7 @@ export class Loop {
    * good what it is asked.
    */
   run(): Promise<void> {
-    this.#started ??= this.#start()
+    if (!this.#isStarted) void this.#start()
     return this.#finished
   }
 
@@ -133,6 +133,7 @@ export class Loop {
   }
 
   async #start(): Promise<void> {
+    this.#isStarted = true
     const { signal } = this.#options
     const abort = (): void => void this.stop()
     if (signal?.aborted) return abort()

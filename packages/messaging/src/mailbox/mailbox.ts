@@ -271,7 +271,8 @@ export class Mailbox {
   #onReply(delivery: Delivery): void {
     const { headers } = delivery.message
     this.clock.adjust(headers['clock'])
-    const collector = this.#collectors.get(String(headers['ticket']))
+    const { ticket } = headers
+    const collector = typeof ticket === 'string' ? this.#collectors.get(ticket) : undefined
     // Too late, or of a caller before.
     if (!collector) return
     try {

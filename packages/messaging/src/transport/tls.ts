@@ -94,7 +94,12 @@ function read(target: Target, tls: Record<string, unknown>, name: string, value:
   }
   switch (name) {
     case 'cert_reqs': {
-      const isRequired = requirements[String(value).toLowerCase().replace('ssl.', '')]
+      const isRequired =
+        requirements[
+          (typeof value === 'string' ? value : JSON.stringify(value))
+            .toLowerCase()
+            .replace('ssl.', '')
+        ]
       if (isRequired === undefined)
         throw invalid(
           target,

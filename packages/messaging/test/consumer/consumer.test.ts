@@ -177,7 +177,7 @@ describe('a paused consumer', () => {
     await consumer.resume()
     await pause(20)
 
-    expect(seen.toSorted()).toEqual([1, 2])
+    expect(new Set(seen)).toEqual(new Set([1, 2]))
     expect([consumer.isReady, consumer.consumesFrom('two')]).toEqual([true, true])
   })
 

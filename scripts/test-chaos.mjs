@@ -11,7 +11,7 @@ if (built.status !== 0) process.exit(built.status ?? 1)
 
 // The tests break servers of their own, but run only where such servers can be had.
 const started = []
-for (const name of ['redis', 'rabbitmq', 'postgres']) {
+for (const name of ['redis', 'rabbitmq', 'mongodb', 'postgres']) {
   const found = await ensure(name, { log: console.log })
   if (found.missing) console.log(`${name}: missing: ${found.missing}`)
   if (found.fresh) started.push(name)
@@ -19,7 +19,7 @@ for (const name of ['redis', 'rabbitmq', 'postgres']) {
 
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
 const jest = path.join(rootDir, 'node_modules', 'jest', 'bin', 'jest.js')
-const words = ['--runInBand', '--verbose', 'outages', ...process.argv.slice(2)]
+const words = ['--runInBand', '--verbose', 'outages', 'mongodb-faults', ...process.argv.slice(2)]
 const ran = spawnSync(process.execPath, [...flags, jest, ...words], {
   cwd: path.join(rootDir, 'test-integration'),
   env: { ...process.env, CELERIAC_CHAOS: 'long' },

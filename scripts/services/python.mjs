@@ -10,6 +10,7 @@ const requirements = [
   'celery==5.6.2',
   'kombu==5.6.2',
   'redis<6.5',
+  'pymongo>=4.10,<5',
   // Kombu's codecs.
   'pyyaml',
   'msgpack',
@@ -17,7 +18,7 @@ const requirements = [
   'zstandard',
 ]
 const probeScript = [
-  'import json, platform, celery, kombu, redis, yaml, msgpack, brotli, zstandard',
+  'import json, platform, celery, kombu, redis, pymongo, yaml, msgpack, brotli, zstandard',
   'print(json.dumps({"python": platform.python_version(), "celery": celery.__version__,',
   '  "kombu": kombu.__version__, "redis": redis.__version__}))',
 ].join('\n')
@@ -121,7 +122,7 @@ async function installWithApt(log) {
   let found = await attempt('/usr/bin/python3', 'packages of the system')
   if (!found.path) {
     const codecs = ['python3-yaml', 'python3-msgpack', 'python3-brotli', 'python3-zstandard']
-    await aptInstall(['celery', 'python3-redis', ...codecs], log)
+    await aptInstall(['celery', 'python3-redis', 'python3-pymongo', ...codecs], log)
     found = await attempt('/usr/bin/python3', 'packages of the system')
   }
   if (!found.path) throw new Error(found.missing)

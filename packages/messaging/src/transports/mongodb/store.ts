@@ -319,9 +319,10 @@ export class MongoStore implements MessageStore {
       const document = byId.get(taken.receipt)
       if (!document) return []
       const { _id, held_queue: queue, held_expire_at: expireAt, owner, mark, ...rest } = document
-      const payload = markRedelivered(taken.text, false)
+      const payload = markRedelivered(taken.text, true)
+      const attempts = (taken.attempts ?? 0) + 1
       const at = expireAt === undefined ? {} : { expire_at: expireAt as unknown }
-      return [{ ...rest, ...at, queue: queue as unknown, payload }]
+      return [{ ...rest, ...at, queue: queue as unknown, payload, attempts }]
     })
     if (again.length === 0) return 0
     await this.#link.run('requeue', () => this.#messages.insertMany(again))

@@ -1,5 +1,12 @@
 // PostgreSQL as a broker when things go wrong: logins, links, servers, sessions, rows.
-import { Connection, message, queue, silentLogger, transports } from '@celeriac/messaging'
+import {
+  Connection,
+  message,
+  queue,
+  silentLogger,
+  systemClock,
+  transports,
+} from '@celeriac/messaging'
 import { FaultProxy, Inbox } from '@celeriac/messaging/testing'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import pg from 'pg'
@@ -67,7 +74,7 @@ describeWith('postgres', 'logging in to PostgreSQL', () => {
     await expect(connection.connect()).rejects.toMatchObject({
       code: 'MESSAGING_CONNECT_FAILED',
       fault: 'fatal',
-      message: expect.stringContaining('nowhere') as string,
+      message: expect.stringContaining('nowhere'),
     })
   })
 
@@ -102,7 +109,7 @@ describeWith('postgres', 'logging in to PostgreSQL', () => {
     await expect(connect(url, options).connect()).rejects.toMatchObject({
       code: 'MESSAGING_CONNECT_FAILED',
       fault: 'fatal',
-      message: expect.stringContaining('layout 99') as string,
+      message: expect.stringContaining('layout 99'),
     })
   })
 
@@ -282,6 +289,41 @@ describeWith('postgres', 'a PostgreSQL that goes away', () => {
     })
   }
 
+  it('takes nothing from who held it while the server was away', async () => {
+    const name = uniqueName('away')
+    const connections = [connect(server.url), connect(server.url)]
+    const inbox = new Inbox()
+    const consumers = connections.map((connection) =>
+      connection.consumer({ queues: [name], prefetch: 5, onDeliveries: inbox.onDeliveries }),
+    )
+    for (const consumer of consumers) await consumer.start()
+    await connections[0]!.producer().publishMany(
+      Array.from({ length: 10 }, (_, i) => ({
+        exchange: '',
+        routingKey: name,
+        message: message(String(i)),
+      })),
+    )
+    await inbox.atLeast(10)
+    const back = consumers.map((consumer) =>
+      consumer.signals.once('ready', AbortSignal.timeout(30_000)),
+    )
+
+    await server.stop()
+    // Longer than a session whose link is gone may be silent.
+    await pause(10_000)
+    await server.start()
+    await Promise.all(back)
+    await pause(1000)
+    await Promise.all(inbox.deliveries.map((delivery) => delivery.ack()))
+    await pause(1000)
+
+    expect(inbox.texts.length).toBe(10)
+    const raw = await client(server.url)
+    const { rows } = await raw.query('SELECT 1 FROM celeriac_messages WHERE queue = $1', [name])
+    expect(rows).toEqual([])
+  })
+
   it('rejects what cannot be sent by its deadline', async () => {
     const connection = connect(server.url, { publishTimeout: 1.5 })
     await connection.connect()
@@ -404,6 +446,28 @@ describeWith('postgres', 'sessions on PostgreSQL', () => {
     expect(inbox.texts).toEqual(['once', 'once'])
     await inbox.deliveries[1]!.ack()
   })
+
+  for (const aheadMs of [3_600_000, -3_600_000]) {
+    it(`keeps hours by the clock of who gives them, ${aheadMs / 60_000} min from the server's`, async () => {
+      const name = uniqueName('skewed')
+      const clock = { ...systemClock, now: () => Date.now() + aheadMs }
+      const connection = connect(urlOf('postgres'), { ambient: { log: silentLogger, clock } })
+      const channel = await connection.channel()
+      await channel.declareQueue(queue(name, { messageTtlMs: 60_000 }))
+      await channel.publish([{ exchange: '', routingKey: name, message: message('x') }])
+      const inbox = new Inbox()
+      await channel.consume(name, { tag: 't' }, inbox.onDeliveries)
+      await inbox.atLeast(1)
+      const dueMs = clock.now() + 500
+
+      await inbox.deliveries[0]!.settle({ delayUntilMs: dueMs })
+      await inbox.atLeast(2)
+
+      expect(clock.now()).toBeGreaterThanOrEqual(dueMs)
+      expect(clock.now()).toBeLessThan(dueMs + 2000)
+      await inbox.deliveries[1]!.ack()
+    })
+  }
 
   it('parks rows that are no messages', async () => {
     const url = urlOf('postgres')

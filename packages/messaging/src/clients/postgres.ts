@@ -4,13 +4,13 @@
  * answered in order.
  */
 import { Socket } from 'node:net'
+import type * as Pg from 'pg'
 import type { Clock } from '../kernel/clock.ts'
 import { withDeadline } from '../kernel/deadline.ts'
 import { MessagingError, messageOf, type Fault, type MessagingCode } from '../kernel/errors.ts'
 import type { ConnectOptions } from '../transport/transport.ts'
 
-type Driver = typeof import('pg')
-type Client = InstanceType<Driver['Client']>
+type Driver = typeof Pg
 
 /** A statement; one with a name is planned once for each link. */
 export interface Statement {
@@ -71,10 +71,11 @@ export async function loadPostgres(
 export class PostgresLink {
   /** Resolves once, when the link is over, also by `close`. */
   readonly ended: Promise<Error>
-  readonly #client: Client
+  readonly #client: Pg.Client
   readonly #socket: Socket
   readonly #clock: Clock
-  readonly #deadlineMs: number
+  /** Milliseconds a statement may take where it says nothing else. */
+  readonly deadlineMs: number
   #answeredAtMs: number
   #last: Error | undefined
 
@@ -105,11 +106,11 @@ export class PostgresLink {
     }
   }
 
-  private constructor(client: Client, socket: Socket, clock: Clock, deadlineMs: number) {
+  private constructor(client: Pg.Client, socket: Socket, clock: Clock, deadlineMs: number) {
     this.#client = client
     this.#socket = socket
     this.#clock = clock
-    this.#deadlineMs = deadlineMs
+    this.deadlineMs = deadlineMs
     this.#answeredAtMs = clock.monotonic()
     // Without a listener an error event would end the process; the statements reject anyway.
     client.on('error', (error: Error) => (this.#last ??= error))
@@ -134,32 +135,26 @@ export class PostgresLink {
   async run(
     statement: Statement,
     values: readonly unknown[] = [],
-    deadlineMs = this.#deadlineMs,
+    deadlineMs = this.deadlineMs,
   ): Promise<SqlAnswer> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#send(statement, values, deadlineMs)
-      } catch (error) {
-        if (attempt === attemptsOfOne || !momentary.has(String(codeOf(error)))) {
-          throw postgresError(error, 'asking PostgreSQL')
-        }
-      }
-    }
+    return await patiently(() => this.#send(statement, values, deadlineMs))
   }
 
   /** Runs them all or none; resolves with their answers. */
   async transact(
     steps: readonly (readonly [Statement, readonly unknown[]])[],
-    deadlineMs = this.#deadlineMs,
+    deadlineMs = this.deadlineMs,
   ): Promise<SqlAnswer[]> {
     const all: typeof steps = [[{ text: 'BEGIN' }, []], ...steps, [{ text: 'COMMIT' }, []]]
-    // In one turn, so that nothing of others comes in between.
-    const answers = await Promise.allSettled(
-      all.map(([statement, values]) => this.#send(statement, values, deadlineMs)),
-    )
-    const failed = answers.find((answer) => answer.status === 'rejected')
-    if (failed) throw postgresError(failed.reason, 'asking PostgreSQL')
-    return answers.slice(1, -1).map((answer) => (answer as { value: SqlAnswer }).value)
+    return await patiently(async () => {
+      // In one turn, so that nothing of others comes in between.
+      const answers = await Promise.allSettled(
+        all.map(([statement, values]) => this.#send(statement, values, deadlineMs)),
+      )
+      const failed = answers.find((answer) => answer.status === 'rejected')
+      if (failed) throw failed.reason
+      return answers.slice(1, -1).map((answer) => (answer as { value: SqlAnswer }).value)
+    })
   }
 
   /** Says goodbye, and hangs up when that takes too long. Safe to call twice. */
@@ -196,11 +191,25 @@ export class PostgresLink {
   }
 }
 
+/** Does it again when only the moment was bad. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt === attemptsOfOne || !momentary.has(String(codeOf(error))))
+        throw postgresError(error, 'asking PostgreSQL')
+    }
+  }
+}
+
 function clientOptions({ target, timeoutMs, heartbeatSeconds, clientName }: ConnectOptions) {
   const { options } = target
   const url = new URL(target.url)
   for (const name of passedThrough) {
-    if (options[name] !== undefined) url.searchParams.set(name, String(options[name]))
+    const value = options[name]
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+      url.searchParams.set(name, String(value))
   }
   return {
     connectionString: url.href,

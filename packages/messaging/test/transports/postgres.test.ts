@@ -12,7 +12,7 @@ describe('the driver of PostgreSQL', () => {
     await expect(loadPostgres(missing)).rejects.toMatchObject({
       code: 'MESSAGING_DRIVER_MISSING',
       fault: 'fatal',
-      message: expect.stringContaining('npm install pg@') as string,
+      message: expect.stringContaining('npm install pg@'),
     })
   })
 

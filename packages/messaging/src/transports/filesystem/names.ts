@@ -17,10 +17,10 @@ export interface MessageName {
 
 /** A queue's or exchange's name as a part of a file's name; two names never become the same. */
 export function encodeName(name: string): string {
-  const encoded = [...Buffer.from(name).toString()].map(encodeCharacter).join('')
+  const encoded = Array.from(Buffer.from(name).toString(), encodeCharacter).join('')
   if (Buffer.byteLength(encoded) <= longest) return encoded
   const digest = createHash('sha256').update(name).digest('hex')
-  const head = [...encoded].slice(0, 20).join('')
+  const head = Array.from(encoded).slice(0, 20).join('')
   // No encoded name contains this sign, so a digest cannot be taken for a name.
   return `${head}%~${digest}`
 }

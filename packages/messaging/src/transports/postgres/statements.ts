@@ -91,6 +91,7 @@ const sources = (t: Tables) => ({
     VALUES ($1, $2, now() + $3 * interval '1 ms') RETURNING id`,
   /** The link that this session listens on holds it: whoever sees it free knows that the link is gone. */
   hold: `SELECT pg_try_advisory_lock(${lockOf(t, '$1::bigint')})`,
+  clock: 'SELECT extract(epoch FROM now()) * 1000 AS clock',
   lives: `SELECT 1 FROM ${t.sessions} WHERE id = $1`,
   /** Name of the one before, id of the one that goes on. */
   takeMessages: `UPDATE ${t.messages} SET owner = $2
@@ -109,9 +110,9 @@ const sources = (t: Tables) => ({
 
   /**
    * Session, lease in ms, ms before the end of its lease at which a session whose link is gone counts as
-   * dead, queues waited for. Nobody is declared dead by one who was away for a whole lease: after the
-   * server stood still everybody's lease looks ended, and the others first get the time to say that they
-   * live.
+   * dead, queues waited for. Nobody is declared dead by one who was away for a whole lease, nor soon after
+   * the server was started: everybody's lease looks ended then, and the others first get the time to say
+   * that they live. Hours that are over are no reason to look again at once: what can be done is done.
    */
   tick: `WITH renewed AS (
       UPDATE ${t.sessions} SET lease_end = now() + $2 * interval '1 ms' WHERE id = $1 RETURNING id
@@ -128,6 +129,7 @@ const sources = (t: Tables) => ({
         SELECT s.id FROM ${t.sessions} s JOIN others o ON o.id = s.id
         WHERE s.lease_end < now() + CASE WHEN o.cut THEN $3 * interval '1 ms' ELSE interval '0' END
           AND (SELECT lease_end >= now() FROM ${t.sessions} WHERE id = $1)
+          AND pg_postmaster_start_time() < now() - $2 * interval '1 ms'
         FOR UPDATE OF s SKIP LOCKED
       ) RETURNING id
     ), gone AS MATERIALIZED (
@@ -167,9 +169,10 @@ const sources = (t: Tables) => ({
       extract(epoch FROM least(
         (SELECT min(due_at) FROM ${t.messages} WHERE due_at > now()),
         (SELECT min(at) FROM mourned WHERE at > now()),
-        (SELECT min(until) FROM others),
+        (SELECT min(until) FROM others WHERE until > now()),
         (SELECT min(expires_at) FROM ${t.queues} WHERE expires_at > now())
-      ) - now()) * 1000 AS next`,
+      ) - now()) * 1000 AS next,
+      extract(epoch FROM now()) * 1000 AS clock`,
   /** Session. */
   mourn: `UPDATE ${t.messages} SET owner = $1, due_at = NULL WHERE id IN (
       SELECT m.id FROM ${t.queues} q CROSS JOIN LATERAL (

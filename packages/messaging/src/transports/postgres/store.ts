@@ -20,12 +20,15 @@ import type {
 } from '../../virtual/store.ts'
 import { Notices } from './notices.ts'
 import { prepareSchema, tablesIn } from './schema.ts'
+import { joinSession, resumeSession } from './sessions.ts'
 import { buryLimit, statementsFor, type StatementName, type Statements } from './statements.ts'
 import { PostgresTopology } from './topology.ts'
 
 const leaseMs = 15_000
 /** This long before the end of its lease a session counts as dead when its link is known to be gone. */
 const cutMs = 6000
+/** The link that works takes over the tick after a silence of this long, so that it is looked at as well. */
+const silenceMs = 30_000
 /** For what may have to move a great many rows. */
 const patienceMs = 60_000
 /** Most characters of texts in one statement; the server takes no more than 1 GB. */
@@ -54,6 +57,8 @@ export class PostgresStore implements MessageStore {
   /** The same on the link that watches, for what a tick has to clear away. */
   readonly #upkeep: PostgresTopology
   readonly #session: string
+  /** The server's clock minus ours: hours are given by ours, and compared by the server's. */
+  #skewMs: number
   #closing: Promise<void> | undefined
 
   static async open(options: ConnectOptions, context: StoreContext): Promise<PostgresStore> {
@@ -68,13 +73,23 @@ export class PostgresStore implements MessageStore {
     try {
       await prepareSchema(watch, tables)
       const sql = statementsFor(tables)
-      const session = await join(watch, sql, context, options.clientName)
-      const identity = await resume(watch, sql, session, context)
+      const session = await joinSession(watch, sql, context, options.clientName, leaseMs)
+      const identity = await resumeSession(watch, sql, session, context)
       work = await PostgresLink.open(options, { deadlineMs: heartbeatMs * 2, setup })
-      const version = await work.run({ text: 'SHOW server_version' })
+      const askedAtMs = context.ambient.clock.now()
+      const [version, clock] = await Promise.all([
+        work.run({ text: 'SHOW server_version' }),
+        work.run(sql.clock),
+      ])
+      const skewMs = skewOf(clock.rows[0]!, askedAtMs)
       const server = `PostgreSQL ${String(version.rows[0]?.['server_version']).split(' ')[0]}`
       const notices = new Notices(watch, tables.schema, context.ambient.clock)
-      return new PostgresStore(work, watch, sql, notices, context, { server, session, identity })
+      return new PostgresStore(work, watch, sql, notices, context, {
+        server,
+        session,
+        identity,
+        skewMs,
+      })
     } catch (error) {
       watch.hangUp()
       work?.hangUp()
@@ -88,11 +103,17 @@ export class PostgresStore implements MessageStore {
     sql: Statements,
     notices: Notices,
     context: StoreContext,
-    about: { readonly server: string; readonly session: string; readonly identity: string },
+    about: {
+      readonly server: string
+      readonly session: string
+      readonly identity: string
+      readonly skewMs: number
+    },
   ) {
     this.server = about.server
     this.identity = about.identity
     this.#session = about.session
+    this.#skewMs = about.skewMs
     this.#work = work
     this.#watch = watch
     this.#sql = sql
@@ -171,7 +192,7 @@ export class PostgresStore implements MessageStore {
   }
 
   async push(batch: readonly Push[]): Promise<void> {
-    const chunks = inChunks(batch).map(columns)
+    const chunks = inChunks(batch).map((chunk) => columns(chunk, this.#skewMs))
     if (chunks.length === 1) await this.#run('push', ...chunks[0]!)
     else {
       const steps = chunks.map((values) => [this.#sql.push, values] as const)
@@ -213,7 +234,7 @@ export class PostgresStore implements MessageStore {
     if (restored.length > 0) answers.push(this.#run('restore', mine, restored))
     if (requeued.length > 0) answers.push(this.#run('requeue', mine, requeued))
     if (delayed.length > 0) {
-      const hours = delayed.map(({ dueMs }) => Math.ceil(dueMs))
+      const hours = delayed.map(({ dueMs }) => Math.ceil(dueMs + this.#skewMs))
       const ids = delayed.map(({ id }) => id)
       answers.push(this.#run('delay', mine, ids, hours))
     }
@@ -239,17 +260,15 @@ export class PostgresStore implements MessageStore {
   }
 
   async tick(): Promise<TickResult> {
-    // The other link must be alive too; work on it says so better than a question.
-    const asking =
-      this.#work.silentMs > this.tickMs * 1.5
-        ? this.#work.run({ text: 'SELECT 1' }, [], Math.min(this.tickMs, 4000))
-        : undefined
-    const [{ rows }] = await Promise.all([
-      this.#watch.run(this.#sql.tick, [this.#session, leaseMs, cutMs, this.#notices.awaited]),
-      asking,
-    ])
+    const { clock } = this.#context.ambient
+    // The other link must be alive, too; mostly its work says so.
+    const link = this.#work.silentMs > silenceMs ? this.#work : this.#watch
+    const values = [this.#session, leaseMs, cutMs, this.#notices.awaited]
+    const askedAtMs = clock.now()
+    const { rows } = await link.run(this.#sql.tick, values, this.#watch.deadlineMs)
     const [found] = rows
     if (found?.['alive'] !== true) throw leaseLost()
+    this.#skewMs = skewOf(found, askedAtMs)
     this.#notices.tell(found['ready'] as string[])
     const restored = found['restored'] as string[]
     this.#notify(restored, this.#watch)
@@ -300,40 +319,6 @@ export class PostgresStore implements MessageStore {
   }
 }
 
-/** A new session; resolves with its id. */
-async function join(
-  link: PostgresLink,
-  sql: Statements,
-  { session }: StoreContext,
-  client: string,
-): Promise<string> {
-  const { rows } = await link.run(sql.join, [session, client, leaseMs])
-  const id = String(rows[0]!['id'])
-  await link.run(sql.hold, [id])
-  return id
-}
-
-/** Goes on with the session before, when nobody gave it up; resolves with the name it is known by. */
-async function resume(
-  link: PostgresLink,
-  sql: Statements,
-  session: string,
-  context: StoreContext,
-): Promise<string> {
-  const { resumes } = context
-  if (resumes === undefined) return context.session
-  const answers = await link.transact([
-    // Waits for claims the old link still has under way at the server: they count.
-    [sql.lockPrevious, [resumes]],
-    [sql.takeMessages, [resumes, session]],
-    [sql.takeQueues, [resumes, session]],
-    [sql.takeConsumers, [resumes, session]],
-    [sql.takeName, [resumes, session]],
-    [sql.endPrevious, [resumes, session]],
-  ])
-  return answers.at(-1)!.count > 0 ? resumes : context.session
-}
-
 function toTaken(row: SqlRow): Taken {
   const text = row['text'] as string
   return {
@@ -353,11 +338,16 @@ function marked(text: string): string {
   }
 }
 
-function columns(batch: readonly Push[]): unknown[] {
+/** Taken as if the answer were as old as the question: too late by its way, never too early. */
+function skewOf(row: SqlRow, askedAtMs: number): number {
+  return Number(row['clock']) - askedAtMs
+}
+
+function columns(batch: readonly Push[], skewMs: number): unknown[] {
   return [
     batch.map(({ queue }) => queue),
     batch.map(({ priority = 0 }) => Math.min(Math.max(Math.trunc(priority), 0), 255)),
-    batch.map(({ expiresAtMs }) => expiresAtMs ?? null),
+    batch.map(({ expiresAtMs }) => (expiresAtMs === undefined ? null : expiresAtMs + skewMs)),
     batch.map(({ text }) => text),
   ]
 }

@@ -2,6 +2,7 @@
  * The one door to the MongoDB driver: turns a target into a client whose operations all have a deadline and
  * whose first broken socket is the end of the link (the connection above opens the next one).
  */
+import type * as mongodb from 'mongodb'
 import type { AnyBulkWriteOperation, Collection, Db, Document, Filter, MongoClient } from 'mongodb'
 import type { Clock } from '../kernel/clock.ts'
 import { withDeadline } from '../kernel/deadline.ts'
@@ -9,7 +10,7 @@ import { MessagingError, messageOf, type Fault, type MessagingCode } from '../ke
 import { tlsOf, tlsOptionNames } from '../transport/tls.ts'
 import type { ConnectOptions, Target } from '../transport/transport.ts'
 
-type Driver = typeof import('mongodb')
+type Driver = typeof mongodb
 export type MongoCollection = Collection<Document>
 export type MongoFilter = Filter<Document>
 export type MongoWrite = AnyBulkWriteOperation<Document>
@@ -295,8 +296,9 @@ function clientOptions({
       name.toLowerCase() === 'readpreference' && typeof given === 'number'
         ? readPreferences[given]
         : given
-    if (typeof value === 'object' || typeof value === 'function') objects[name] = value
-    else params.set(name, String(value))
+    if (typeof value === 'string') params.set(name, value)
+    else if (typeof value === 'number' || typeof value === 'boolean') params.set(name, `${value}`)
+    else objects[name] = value
   }
   const tls = tlsOf(target, false)
   // The driver checks each member of a cluster by its own name, unless told another.

@@ -41,6 +41,18 @@ function readOptions(params: URLSearchParams): Record<string, unknown> {
   return options
 }
 
+/** A replica set of MongoDB names its members in one URL, which is none for anybody else. */
+function splitMembers(url: string): [first: string, others: string] {
+  const found = /^(mongodb:\/\/(?:[^/?#@]*@)?[^/?#,]*)(,[^/?#]*)/i.exec(url)
+  if (!found) return [url, '']
+  const [all, first = '', others = ''] = found
+  return [first + url.slice(all.length), others]
+}
+
+function joinMembers(url: string, others: string): string {
+  return others === '' ? url : url.replace(/^[^/]*\/\/[^/]*/, (first) => first + others)
+}
+
 /** Throws `MESSAGING_URL_INVALID` (fatal) with what was expected. `schemes`: what this program speaks. */
 export function parseUrl(
   url: string,
@@ -50,9 +62,10 @@ export function parseUrl(
 ): Target {
   // A bare scheme is enough where the broker has a usual place: `memory`, `redis`.
   const full = /^[a-z][a-z0-9+.-]*$/i.test(url) ? `${url}://` : url
+  const [first, others] = splitMembers(full)
   let parsed: URL
   try {
-    parsed = new URL(full)
+    parsed = new URL(first)
   } catch (error) {
     throw invalid(url, 'it is not of the form scheme://user:password@host:port/path', error)
   }
@@ -75,7 +88,7 @@ export function parseUrl(
   const options = { ...Object.fromEntries(given), ...readOptions(parsed.searchParams) }
   parsed.search = ''
   return {
-    url: parsed.href,
+    url: joinMembers(parsed.href, others),
     scheme,
     host: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: parsed.port === '' ? defaultPort(scheme) : Number(parsed.port),

@@ -318,11 +318,19 @@ export class MongoStore implements MessageStore {
     const again = batch.flatMap(({ taken }) => {
       const document = byId.get(taken.receipt)
       if (!document) return []
-      const { _id, held_queue: queue, held_expire_at: expireAt, owner, mark, ...rest } = document
+      const { priority, expires, held_queue: queue, held_expire_at: expireAt } = document
       const payload = markRedelivered(taken.text, true)
       const attempts = (taken.attempts ?? 0) + 1
-      const at = expireAt === undefined ? {} : { expire_at: expireAt as unknown }
-      return [{ ...rest, ...at, queue: queue as unknown, payload, attempts }]
+      return [
+        {
+          payload,
+          queue: queue as unknown,
+          priority: priority as unknown,
+          attempts,
+          ...(expires !== undefined && { expires: expires as unknown }),
+          ...(expireAt !== undefined && { expire_at: expireAt as unknown }),
+        },
+      ]
     })
     if (again.length === 0) return 0
     await this.#link.run('requeue', () => this.#messages.insertMany(again))

@@ -3,11 +3,15 @@ import { Connection, exchange, queue, silentLogger } from '@celeriac/messaging'
 import { Inbox } from '@celeriac/messaging/testing'
 import { afterEach, expect, it } from '@jest/globals'
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describeWith, pythonPath } from '../services/brokers.ts'
+import { quietApp } from '../fixtures/clients.ts'
+import { Ledger } from '../fixtures/ledger.ts'
+import { OurWorker } from '../fixtures/our-worker.ts'
+import { PythonClient, PythonWorker } from '../fixtures/python.ts'
+import { describeWith, pythonPath, uniqueName, urlOf } from '../services/brokers.ts'
 
 const run = promisify(execFile)
 const script = join(import.meta.dirname, '../fixtures/pykombu.py')
@@ -176,5 +180,65 @@ describeWith('python', 'Kombu on the same folders', () => {
     console.log(`${seen.length} by us, ${theirs.length} by Kombu`)
     expect(readdirSync(join(folder, 'data')).filter((name) => name.endsWith('.msg'))).toEqual([])
     expect(existsSync(join(folder, 'control'))).toBe(true)
+  })
+})
+
+describeWith(['python', 'redis'], 'Celery on the same folders', () => {
+  function app() {
+    const { folder } = place()
+    mkdirSync(join(folder, 'data'))
+    const queue = uniqueName('folders')
+    const backend = urlOf('redis')
+    const ledger = new Ledger()
+    cleanups.push(() => ledger.remove())
+    const options = {
+      data_folder_in: join(folder, 'data'),
+      data_folder_out: join(folder, 'data'),
+      control_folder: join(folder, 'control'),
+    }
+    const settings = { broker_transport_options: options }
+    return {
+      ledger,
+      ours: {
+        broker: `filesystem://${folder}?data_folder_in=data&data_folder_out=data`,
+        backend,
+        queue,
+      },
+      theirs: { broker: 'filesystem://', backend, queue, settings },
+    }
+  }
+
+  it('runs our tasks in Python', async () => {
+    const { ours, theirs, ledger } = app()
+    const { broker, backend, queue: taskDefaultQueue } = ours
+    await using client = quietApp({ broker, backend, taskDefaultQueue })
+    const mark =
+      client.remote<(file: string, id: string, ms: number, value: number) => number>('both.mark')
+    const worker = await PythonWorker.start(theirs)
+    try {
+      const sent = await Promise.all([1, 2, 3].map((i) => mark.delay(ledger.file, `${i}`, 1, i)))
+
+      expect(await Promise.all(sent.map((result) => result.get({ timeout: 30 })))).toEqual([
+        1, 2, 3,
+      ])
+    } finally {
+      await worker.kill9()
+    }
+  })
+
+  it('runs tasks of Python here', async () => {
+    const { ours, theirs, ledger } = app()
+    const [worker, python] = await Promise.all([OurWorker.start(ours), PythonClient.start(theirs)])
+    try {
+      const ids = await python.call<string[]>('send_many', {
+        task: 'both.mark',
+        argument_lists: [1, 2, 3].map((i) => [ledger.file, `py-${i}`, 1, i]),
+        queue: theirs.queue,
+      })
+
+      expect(await python.call<number[]>('get_many', { ids })).toEqual([1, 2, 3])
+    } finally {
+      await Promise.all([worker.stop(), python.kill9()])
+    }
   })
 })

@@ -108,7 +108,12 @@ export class MongoLink {
     const version = String(info['version'])
     this.server = this.isAtomic ? `MongoDB ${version}` : `FerretDB (MongoDB ${version})`
     this.ended = new Promise((resolve) => (this.#end = resolve))
-    client.on('serverHeartbeatFailed', ({ failure }) => this.#lost(failure))
+    // A secondary that is down concerns nobody here; without a server that takes writes the link is over.
+    client.on('topologyDescriptionChanged', ({ newDescription }) => {
+      const members = [...newDescription.servers.values()]
+      if (!members.some(({ type }) => writable.has(type)))
+        this.#lost(members.find(({ error }) => error)?.error ?? new Error('no server takes writes'))
+    })
     client.on('connectionClosed', ({ reason }) => {
       if (reason === 'error') this.#lost(new Error('the server closed the connection'))
     })
@@ -337,6 +342,8 @@ function clientOptions({
 }
 
 const duplicateKey = 11_000
+/** Kinds of servers that take writes, as the driver calls them. */
+const writable: ReadonlySet<string> = new Set(['Standalone', 'Mongos', 'RSPrimary', 'LoadBalancer'])
 /** Server errors: the server shuts down, or is no primary any more. */
 const notNow = new Set([91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436])
 const refusedLogin = new Set([13, 18, 8000])

@@ -26,7 +26,9 @@ export class Lease {
   readonly #clock: Clock
   readonly #offset = { ms: 0, readAtMs: -Infinity }
   #name: string
+  /** By the server's clock. */
   #renewedAtMs = 0
+  #wasAway = false
 
   constructor(link: MongoLink, names: Names, clock: Clock, name: string) {
     this.#link = link
@@ -56,7 +58,7 @@ export class Lease {
     }
     const session = { _id: this.#name as never, lease_end: this.now + leaseMs }
     await this.#link.run('begin', () => this.#sessions.insertOne(session))
-    this.#renewedAtMs = this.#clock.monotonic()
+    this.#renewedAtMs = this.now
   }
 
   /** Rejects with `MESSAGING_LEASE_LOST` when this session was taken for dead. */
@@ -75,7 +77,6 @@ export class Lease {
 
   /** Gives back what dead sessions held. */
   async sweep(): Promise<Swept> {
-    const wasAway = this.#clock.monotonic() - this.#renewedAtMs > leaseMs
     const others = await this.#link.run('look', () =>
       this.#sessions
         .find({ _id: { $ne: this.#name as never } })
@@ -88,7 +89,7 @@ export class Lease {
     const queues = new Set<string>()
     for (const { _id: name, lease_end: end, dead } of others) {
       const leftMs = Number(end) - this.now
-      if (dead !== true && (leftMs > 0 || wasAway)) {
+      if (dead !== true && (leftMs > 0 || this.#wasAway)) {
         nextEndMs ??= Math.max(leftMs + 1, 50)
         continue
       }
@@ -114,7 +115,10 @@ export class Lease {
     const { matchedCount } = await this.#link.run('renew', () =>
       this.#sessions.updateOne(filter, change),
     )
-    this.#renewedAtMs = this.#clock.monotonic()
+    // After the machine slept or the server's clock was set, everybody's lease looks ended: the others first
+    // get the time to say that they live.
+    this.#wasAway = this.#renewedAtMs > 0 && this.now - this.#renewedAtMs > leaseMs
+    this.#renewedAtMs = this.now
     return matchedCount > 0
   }
 

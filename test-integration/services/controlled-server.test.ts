@@ -2,9 +2,10 @@
 // address, can be frozen, and leave nothing behind.
 import fs from 'node:fs'
 import { afterEach, expect, it } from '@jest/globals'
-import { probeAmqp, probeRedis } from '../../scripts/services/index.mjs'
+import { probeAmqp, probePostgres, probeRedis } from '../../scripts/services/index.mjs'
 import {
   describeWith,
+  startPrivatePostgres,
   startPrivateRabbit,
   startPrivateRedis,
   type ControlledServer,
@@ -74,6 +75,35 @@ describeWith('rabbitmq', 'a throw-away RabbitMQ', () => {
     await server.dispose()
     expect(isAlive(server.pid)).toBe(false)
     expect(fs.existsSync(server.dir)).toBe(false)
+  })
+})
+
+describeWith('postgres', 'a throw-away PostgreSQL', () => {
+  it('comes back on its address after a kill, and is gone after dispose', async () => {
+    const server = tracked(await startPrivatePostgres())
+    const first = server.pid
+
+    await server.kill9()
+    await expect(probePostgres(server.url)).rejects.toThrow()
+    await server.start()
+
+    expect(await probePostgres(server.url)).toEqual({ version: server.version })
+    expect(server.pid).not.toBe(first)
+    await server.restart()
+    expect(await probePostgres(server.url)).toEqual({ version: server.version })
+    await server.dispose()
+    expect(isAlive(server.pid)).toBe(false)
+    expect(fs.existsSync(server.dir)).toBe(false)
+  })
+
+  it('answers nobody while it is frozen', async () => {
+    const server = tracked(await startPrivatePostgres())
+
+    server.pause()
+    await expect(probePostgres(server.url, { deadlineMs: 300 })).rejects.toThrow()
+    server.resume()
+
+    expect(await probePostgres(server.url)).toEqual({ version: server.version })
   })
 })
 

@@ -290,7 +290,8 @@ export class PostgresStore implements MessageStore {
   async #close(keep: boolean): Promise<void> {
     try {
       if (!keep) {
-        const { rows } = await this.#run('giveBack', this.#session)
+        const values = [this.#session]
+        const { rows } = await this.#work.run(this.#sql.giveBack, values, this.#watch.deadlineMs)
         this.#notify(rows.map((row) => row['queue'] as string))
         await this.#run('leave', this.#session)
         await this.#topology.end()

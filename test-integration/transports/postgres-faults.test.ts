@@ -421,6 +421,52 @@ describeWith('postgres', 'sessions on PostgreSQL', () => {
     await inbox.deliveries[0]!.ack()
   })
 
+  it('hands out once what is due, and what a dead session held, whoever gives it back', async () => {
+    const url = urlOf('postgres')
+    const name = uniqueName('many')
+    const dead = connect(url, { clientName: name })
+    const channel = await dead.channel()
+    await channel.declareQueue(queue(name))
+    await channel.publish(
+      Array.from({ length: 1000 }, (_, i) => ({
+        exchange: '',
+        routingKey: name,
+        message: message(String(i)),
+      })),
+    )
+    // Half of them wait for an hour, half are held by a session that dies.
+    const dueMs = Date.now() + 1500
+    for (let i = 0; i < 1000; i++) {
+      const delivery = await channel.get(name)
+      if (i % 2 === 0) await delivery!.settle({ delayUntilMs: dueMs })
+    }
+    const seen = new Map<string, number>()
+    for (let i = 0; i < 4; i++) {
+      const consumer = connect(url).consumer({
+        queues: [name],
+        prefetch: 20,
+        onDeliveries: (deliveries) => {
+          for (const delivery of deliveries) {
+            const text = bodyOf(delivery)
+            seen.set(text, (seen.get(text) ?? 0) + 1)
+            setTimeout(() => void delivery.ack(), 10)
+          }
+        },
+      })
+      await consumer.start()
+    }
+    const raw = await client(url)
+
+    await raw.query('DELETE FROM celeriac_sessions WHERE client = $1', [name])
+    await until(() => seen.size === 1000, 20_000)
+    await pause(1000)
+
+    expect(seen.size).toBe(1000)
+    expect([...seen.values()].filter((times) => times > 1)).toEqual([])
+    const { rows } = await raw.query('SELECT 1 FROM celeriac_messages WHERE queue = $1', [name])
+    expect(rows).toEqual([])
+  })
+
   it('fences a session that was given up: it settles nothing, and starts anew', async () => {
     const url = urlOf('postgres')
     const name = uniqueName('fenced')

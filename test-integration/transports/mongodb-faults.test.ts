@@ -3,6 +3,7 @@ import { Connection, message, queue, silentLogger } from '@celeriac/messaging'
 import { FaultProxy, Inbox } from '@celeriac/messaging/testing'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { MongoClient, type Db } from 'mongodb'
+import { inspect } from 'node:util'
 import { killChild, pause, startChild, until } from '../fixtures/crash-rounds.ts'
 import {
   describeWith,
@@ -55,6 +56,7 @@ describeWith('mongodb', 'logging in to MongoDB', () => {
 
     expect(error).toMatchObject({ code: 'MESSAGING_AUTHENTICATION_FAILED', fault: 'fatal' })
     expect(`${error.message} ${String(error.stack)}`).not.toContain('Secr3t')
+    expect(inspect(error, { depth: 12 })).not.toContain('Secr3t')
   })
 
   it('refuses options nobody knows, and values the driver cannot use, for good', async () => {
@@ -63,6 +65,20 @@ describeWith('mongodb', 'logging in to MongoDB', () => {
         code: expect.stringMatching(/^MESSAGING_(OPTION|URL)_INVALID$/) as unknown as string,
         fault: 'fatal',
       })
+  })
+
+  it('takes a URL without a path, or without a host where the usual one answers', async () => {
+    const bare = connect(`${urlOf('mongodb')}?appName=bare`)
+    expect((await bare.connect()).server).toMatch(/^(MongoDB|FerretDB)/)
+
+    // Nobody may listen there; what matters is which address was tried.
+    const reason = await connect('mongodb:///nowhere', { connectTimeout: 0.5 })
+      .connect()
+      .then(
+        ({ server }) => server,
+        (error: unknown) => (error as { code: string }).code,
+      )
+    expect(reason).toMatch(/^(MESSAGING_CONNECT_FAILED|MongoDB|FerretDB)/)
   })
 
   it('takes options of the driver from the URL, and a database of Kombu without one', async () => {

@@ -315,8 +315,10 @@ function clientOptions({
   const { connectTimeout } = target.options
   const connectTimeoutMS =
     typeof connectTimeout === 'number' ? Math.round(connectTimeout * 1000) : timeoutMs
-  const separator = target.host === '' ? '//127.0.0.1/' : undefined
-  const url = separator ? target.url.replace(/\/\/+$/, separator) : target.url
+  const base = target.url
+    .replace(/^(mongodb:\/\/)(?=\/|$)/, (scheme) => `${scheme}127.0.0.1`)
+    // Without a path the driver would take the options for a part of the host.
+    .replace(/^([^/]*\/\/[^/]*)$/, '$1/')
   const query = params.toString()
   const has = (name: string): boolean =>
     [...params.keys()].some((key) => key.toLowerCase() === name.toLowerCase())
@@ -338,7 +340,7 @@ function clientOptions({
     ...objects,
   }
   for (const name of Object.keys(options)) if (has(name)) delete options[name]
-  return [query === '' ? url : `${url}${url.includes('?') ? '&' : '?'}${query}`, options]
+  return [query === '' ? base : `${base}?${query}`, options]
 }
 
 const duplicateKey = 11_000

@@ -206,13 +206,14 @@ export class VirtualSession implements Session {
   async #tick(): Promise<void> {
     this.#tickAtMs = Infinity
     this.#ticking = true
+    // What becomes due from now on may be too late for this look.
+    if (this.#expectedMs <= this.ambient.clock.now()) this.#expectedMs = Infinity
     try {
       const { nextDueMs, expired = [] } = await this.store.tick()
       await Promise.all(expired.map((taken) => this.#bury(taken)))
       this.#ticking = false
       const expectedInMs = this.#expectedMs - this.ambient.clock.now()
-      if (expectedInMs <= 0) this.#expectedMs = Infinity
-      this.#tickIn(Math.min(nextDueMs ?? Infinity, expectedInMs > 0 ? expectedInMs + 1 : Infinity))
+      this.#tickIn(Math.min(nextDueMs ?? Infinity, Math.max(0, expectedInMs) + 1))
     } catch (error) {
       this.#onLost(asMessagingError(error, 'MESSAGING_STORE_FAILED', 'connection', 'lease'))
     }

@@ -28,6 +28,7 @@ describeWith('redis', 'the transport suite', () => {
         proxy.breakAll()
         return Promise.resolve()
       },
+      resumes: true,
     },
   )
 })

@@ -15,6 +15,18 @@ type ClientOptions = RedisOptions & { replyMapping?: 'legacy' }
 /** Options of this package that ioredis also has, by the same name. */
 const passedThrough = ['family', 'keepAlive', 'noDelay'] as const
 
+/** Kombu's options in seconds; undefined when left out. */
+function secondsOf(target: Target, name: string): number | undefined {
+  const value = target.options[name]
+  if (value === undefined || value === null) return undefined
+  if (typeof value === 'number' && value > 0) return value
+  throw new MessagingError(
+    'MESSAGING_OPTION_INVALID',
+    'fatal',
+    `the Redis transport option ${name} must be a number of seconds, found ${JSON.stringify(value)}`,
+  )
+}
+
 /** Database of a Redis URL: its path, or the option `virtualHost` for sockets, else 0. */
 export function redisDatabase(target: Target): number {
   const text = target.scheme.endsWith('+socket')
@@ -38,7 +50,9 @@ function redisOptions({
   clientName,
 }: ConnectOptions): ClientOptions {
   const socket = target.scheme.endsWith('+socket')
-  const tls = tlsOf(target, target.scheme === 'rediss')
+  const tls = tlsOf(target, target.scheme.startsWith('rediss'))
+  const deadlineSeconds = secondsOf(target, 'socketTimeout') ?? heartbeatSeconds
+  const connectMs = (secondsOf(target, 'socketConnectTimeout') ?? Infinity) * 1000
   const options: ClientOptions = {
     ...(socket
       ? { path: `/${target.host ? `${target.host}/` : ''}${target.path}` }
@@ -48,7 +62,7 @@ function redisOptions({
     ...(target.password !== undefined && { password: target.password }),
     ...(tls && { tls }),
     connectionName: clientName,
-    connectTimeout: timeoutMs,
+    connectTimeout: Math.min(timeoutMs, connectMs),
     // RESP3 would turn replies and invalidations into other shapes; servers from 6.0 on speak RESP2 too.
     protocol: 2,
     lazyConnect: true,
@@ -59,7 +73,8 @@ function redisOptions({
     retryStrategy: () => null,
     // A server that still loads its data says how long it may take, and ioredis would wait that long.
     maxLoadingRetryTime: 100,
-    ...(heartbeatSeconds > 0 && { commandTimeout: heartbeatSeconds * 1000 }),
+    ...(deadlineSeconds > 0 && { commandTimeout: deadlineSeconds * 1000 }),
+    ...(target.options['socketKeepalive'] === true && { keepAlive: 1 }),
   }
   for (const name of passedThrough) {
     if (target.options[name] !== undefined) Object.assign(options, { [name]: target.options[name] })

@@ -31,7 +31,7 @@ import {
   type ConnectionConfig,
   type ConnectionOptions,
 } from './options.ts'
-import { parseUrl, splitUrls } from './url.ts'
+import { gatherTargets, parseUrl, splitUrls } from './url.ts'
 
 export interface ConnectionSignals {
   /** A link is open; `server` is the broker's name and version. */
@@ -77,7 +77,7 @@ export class Connection implements Link {
   /** Throws `MESSAGING_URL_INVALID` or `MESSAGING_OPTION_INVALID`; connects to nothing yet. */
   constructor(urls: string | readonly string[], options: ConnectionOptions = {}) {
     this.#entries = options.transports ?? shelf
-    this.#targets = splitUrls(urls).map((url) => {
+    const targets = splitUrls(urls).map((url) => {
       const target = parseUrl(
         url,
         Object.keys(this.#entries),
@@ -87,6 +87,7 @@ export class Connection implements Link {
       const { username, password, virtualHost: path, port } = options
       return { ...target, ...defined({ username, password, path, port }) }
     })
+    this.#targets = gatherTargets(targets, (scheme) => this.#entries[scheme]?.gathers === true)
     this.#config = connectionConfig(withUrlOptions(options, this.#targets[0]!.options))
     this.#order = failover(this.#config.failover)(this.#targets.length, this.ambient.random)
     this.#main = this.#keeper('any')

@@ -63,9 +63,11 @@ export function parseUrl(
   // A bare scheme is enough where the broker has a usual place: `memory`, `redis`.
   const full = /^[a-z][a-z0-9+.-]*$/i.test(url) ? `${url}://` : url
   const [first, others] = splitMembers(full)
+  // A login without a host, as sockets have it, is no URL for the parser.
+  const hosted = first.replace(/^([a-z0-9.]+\+socket:\/\/[^/?#@]*@)(?=[/?#]|$)/i, '$1none')
   let parsed: URL
   try {
-    parsed = new URL(first)
+    parsed = new URL(hosted)
   } catch (error) {
     throw invalid(url, 'it is not of the form scheme://user:password@host:port/path', error)
   }
@@ -90,7 +92,7 @@ export function parseUrl(
   return {
     url: joinMembers(parsed.href, others),
     scheme,
-    host: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
+    host: hosted === first ? parsed.hostname.replace(/^\[(.*)\]$/, '$1') : '',
     port: parsed.port === '' ? defaultPort(scheme) : Number(parsed.port),
     username: parsed.username === '' ? undefined : text(parsed.username, 'user name'),
     password: parsed.password === '' ? undefined : text(parsed.password, 'password'),
@@ -98,6 +100,33 @@ export function parseUrl(
     options,
     masked: maskUrl(full),
   }
+}
+
+/** One target of those that follow one another and only name servers of one system: sentinels, nodes. */
+export function gatherTargets(
+  targets: readonly Target[],
+  gathers: (scheme: string) => boolean,
+): Target[] {
+  const gathered: Target[] = []
+  for (const target of targets) {
+    const { scheme, host, port, masked } = target
+    const last = gathered.at(-1)
+    if (!last?.hosts || last.scheme !== scheme) {
+      gathered.push(gathers(scheme) ? { ...target, hosts: [{ host, port }] } : target)
+      continue
+    }
+    gathered[gathered.length - 1] = {
+      ...last,
+      // The database and the login usually stand in one of them only.
+      path: last.path === '' ? target.path : last.path,
+      username: last.username ?? target.username,
+      password: last.password ?? target.password,
+      options: { ...target.options, ...last.options },
+      hosts: [...last.hosts, { host, port }],
+      masked: `${last.masked};${masked}`,
+    }
+  }
+  return gathered
 }
 
 function invalid(url: string, why: string, cause?: unknown): MessagingError {

@@ -14,6 +14,8 @@ export interface Target {
   readonly scheme: string
   readonly host: string
   readonly port: number | undefined
+  /** Of a scheme with `gathers`: all servers that were named, the first of them being `host`. */
+  readonly hosts?: readonly { readonly host: string; readonly port: number | undefined }[]
   readonly username: string | undefined
   readonly password: string | undefined
   /** Path without the leading slash, decoded: virtual host, database or file. */
@@ -68,4 +70,6 @@ export interface TransportEntry {
   readonly publishesApart?: boolean
   /** Port when the URL names none. */
   readonly defaultPort: number | undefined
+  /** URLs of this scheme that follow one another name servers of one target, no alternatives. */
+  readonly gathers?: boolean
 }

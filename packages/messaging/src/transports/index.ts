@@ -22,6 +22,7 @@ export const transports = {
   redis: { load: redis, defaultPort: 6379 },
   rediss: { load: redis, defaultPort: 6379 },
   'redis+socket': { load: redis, defaultPort: undefined },
+  sentinel: { load: redis, defaultPort: 26379, gathers: true },
   postgres: { load: postgres, defaultPort: 5432 },
   postgresql: { load: postgres, defaultPort: 5432 },
   mongodb: { load: mongodb, defaultPort: 27017 },

@@ -316,6 +316,9 @@ export class VirtualChannel implements Channel {
     })
     this.#store
       .push([{ queue: parkedIn, text: taken.text, priority: 0 }])
+      .then((failures) => {
+        if (failures?.size) throw failures.get(0)!
+      })
       .then(() => this.#session.settle(taken, 'ack'))
       .catch((failure: unknown) => this.#onFault(failure, 'park'))
   }

@@ -93,13 +93,27 @@ export class VirtualSession implements Session {
       if (!this.capabilities.delay)
         return Promise.reject(notSupported(this.name, 'hold a message until a time'))
       this.expectDue(outcome.delayUntilMs)
-      return this.#settlements.add({ taken, outcome }).done
+      return this.#settled(taken, outcome, this.#settlements.add({ taken, outcome }).done)
     }
     if (outcome === 'drop' && this.capabilities.deadLetters) return this.bury(taken, 'rejected')
-    return this.#settlements.add({
+    const { done } = this.#settlements.add({
       taken,
       outcome: outcome === 'ack' || outcome === 'drop' ? 'remove' : outcome,
-    }).done
+    })
+    return this.#settled(taken, outcome, done)
+  }
+
+  /** The link broke under it: whether the store heard of it nobody knows, so the next link tells it again. */
+  #settled(taken: Taken, outcome: Outcome, done: Promise<void>): Promise<void> {
+    if (this.store.identity === undefined) return done
+    return done.catch((error: unknown) => {
+      const isLost = MessagingError.is(error) && error.fault === 'connection'
+      if (!isLost || (this.#closing && !this.#isLost)) throw error
+      this.#onLost(error)
+      this.#orphans.add(taken)
+      if (!this.#successor) this.#late.push({ taken, outcome })
+      else return this.settleOrphan(taken, outcome)
+    })
   }
 
   /** Settles what was handed out on a link that is gone: at once when there is a new one, else with it. */

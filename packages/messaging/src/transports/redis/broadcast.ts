@@ -2,29 +2,26 @@
 import { redisError, type RedisClient } from '../../clients/redis.ts'
 import type { Broadcast } from '../../virtual/store.ts'
 import type { RedisKeys } from './keys.ts'
+import type { RedisLink } from './link.ts'
 
 export class RedisBroadcast implements Broadcast {
-  readonly #client: RedisClient
+  readonly #link: RedisLink
   readonly #subscriber: RedisClient
   readonly #keys: RedisKeys
   /** Pattern → who listens. Written here only. */
   readonly #listeners = new Map<string, Set<(text: string) => void>>()
 
-  constructor(client: RedisClient, subscriber: RedisClient, keys: RedisKeys) {
-    this.#client = client
-    this.#subscriber = subscriber
+  constructor(link: RedisLink, keys: RedisKeys) {
+    this.#link = link
+    this.#subscriber = link.subscriber
     this.#keys = keys
-    subscriber.on('pmessage', (pattern: string, _channel: string, text: string) => {
+    link.subscriber.on('pmessage', (pattern: string, _channel: string, text: string) => {
       for (const listener of this.#listeners.get(pattern) ?? []) listener(text)
     })
   }
 
   async publish(exchange: string, routingKey: string, text: string): Promise<void> {
-    try {
-      await this.#client.publish(this.#keys.channel(exchange, routingKey), text)
-    } catch (error) {
-      throw redisError(error, 'publishing to Redis')
-    }
+    await this.#link.send('PUBLISH', this.#keys.channel(exchange, routingKey), text)
   }
 
   async subscribe(

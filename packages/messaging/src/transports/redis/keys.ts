@@ -1,26 +1,42 @@
 /**
- * Every key and channel name on a Redis broker, in one place. The first group is Kombu's and shared with
- * Python; what is ours lies under `celeriac:`.
+ * Every key and channel name on a Redis broker, in one place. Some are Kombu's and shared with Python; what
+ * is ours lies under `celeriac:`. In a cluster, where Kombu has no layout, all keys of one queue carry its
+ * name as their hash tag, so that they lie on one server and the queues on all.
  */
 import type { Target } from '../../transport/transport.ts'
 import { redisDatabase } from '../../clients/redis.ts'
-import { MessagingError } from '../../kernel/errors.ts'
+import { parkedFor, parkedQueue } from '../../virtual/store.ts'
+import { redisOptions } from './options.ts'
 
-export interface RedisKeys {
-  readonly separator: string
-  readonly steps: readonly number[]
+/** Keys of claims and leases: of all queues together, or in a cluster of one. */
+export interface PartitionKeys {
   readonly unacked: string
   readonly unackedIndex: string
   /** Zset session → end of its lease (ms); ours. */
   readonly sessions: string
   /** Set of sessions whose lease ended and whose messages are being given back; ours. */
   readonly dead: string
-  /** Set of the tags a session holds; ours. */
-  held(session: string): string
+  /** Before the name of a session: set of the tags it holds; ours. */
   readonly heldPrefix: string
+  /** Where texts go that are no messages, and where those go that were found there. */
+  readonly parked: string
+  readonly unreadable: string
+}
+
+export interface RedisKeys {
+  /** Queues are spread over the servers of a cluster. */
+  readonly isSpread: boolean
+  readonly separator: string
+  partition(queue: string): PartitionKeys
+  /** Zset queue → the end of a queue that ends when nobody uses it (ms); ours. */
+  readonly expiring: string
+  /** Before the name of such a queue: set of what goes with it; ours. */
+  readonly ownedPrefix: string
   binding(exchange: string): string
   /** The list of a queue for messages of one priority step. */
   list(queue: string, step: number): string
+  /** Priority steps, in the order in which they are served. */
+  readonly steps: readonly number[]
   /** All lists of a queue, served in this order. */
   lists(queue: string): string[]
   /** The step a priority belongs to. */
@@ -32,60 +48,69 @@ export interface RedisKeys {
 }
 
 /** Reads Kombu's naming options: globalKeyprefix, sep, prioritySteps, unackedKey, fanoutPrefix …. */
-export function redisKeys(target: Target): RedisKeys {
-  const { options } = target
-  const text = (name: string, fallback: string): string => {
-    const value = options[name] ?? fallback
-    if (typeof value === 'string') return value
-    throw invalid(name, 'a text', value)
-  }
-  const prefix = text('globalKeyprefix', '')
-  const separator = text('sep', '\x06\x16')
-  const steps = options['prioritySteps'] ?? [0, 3, 6, 9]
-  if (!Array.isArray(steps) || steps.length === 0 || !steps.every((s) => Number.isInteger(s)))
-    throw invalid('prioritySteps', 'a list of whole numbers', steps)
-  const sorted = (steps as number[]).toSorted((a, b) => a - b)
-  const unackedName = text('unackedKey', 'unacked')
-  const own = `${prefix}celeriac:${unackedName}:`
-  const fanoutPrefix = options['fanoutPrefix'] ?? true
+export function redisKeys(target: Target, isSpread = false): RedisKeys {
+  const { prefix, separator, steps, unackedName, unackedIndexName, fanoutPrefix, fanoutPatterns } =
+    redisOptions(target)
+  const db = String(redisDatabase(target))
   const channelPrefix =
     fanoutPrefix === true
-      ? `/${redisDatabase(target)}.`
-      : typeof fanoutPrefix === 'string'
-        ? fanoutPrefix.replace('{db}', String(redisDatabase(target)))
-        : ''
-  const patterns = options['fanoutPatterns'] ?? true
+      ? `/${db}.`
+      : fanoutPrefix === false
+        ? ''
+        : fanoutPrefix.replace('{db}', db)
+  const base = (queue: string): string => prefix + (isSpread ? tagged(queue) : queue)
   const list = (queue: string, step: number): string =>
-    step === 0 ? `${prefix}${queue}` : `${prefix}${queue}${separator}${step}`
+    step === 0 ? base(queue) : `${base(queue)}${separator}${step}`
   const channel = (exchange: string, routingKey: string): string =>
-    patterns === true && routingKey !== ''
+    fanoutPatterns && routingKey !== ''
       ? `${prefix}${channelPrefix}${exchange}/${routingKey}`
       : `${prefix}${channelPrefix}${exchange}`
-  return {
-    separator,
-    steps: sorted,
+  const own = `${prefix}celeriac:${unackedName}:`
+  const whole: PartitionKeys = {
     unacked: prefix + unackedName,
-    unackedIndex: prefix + text('unackedIndexKey', 'unacked_index'),
+    unackedIndex: prefix + unackedIndexName,
     sessions: `${own}sessions`,
     dead: `${own}dead`,
     heldPrefix: `${own}held:`,
-    held: (session) => `${own}held:${session}`,
-    binding: (exchange) => `${prefix}_kombu.binding.${exchange}`,
+    parked: list(parkedQueue, 0),
+    unreadable: list(parkedFor(parkedQueue), 0),
+  }
+  // Bindings and the ends of queues change together, so they share a slot.
+  const shared = isSpread ? `${prefix}{celeriac}` : prefix
+  return {
+    isSpread,
+    separator,
+    steps,
+    partition: isSpread ? (queue) => partitionOf(base(queue), unackedName) : () => whole,
+    expiring: `${shared}celeriac:${unackedName}:expiring`,
+    ownedPrefix: `${shared}celeriac:${unackedName}:owned:`,
+    binding: (exchange) => `${shared}_kombu.binding.${exchange}`,
     list,
-    lists: (queue) => sorted.map((step) => list(queue, step)),
+    lists: (queue) => steps.map((step) => list(queue, step)),
     step(priority) {
       const clamped = Math.min(Math.max(priority ?? 0, 0), 9)
-      return sorted.findLast((step) => step <= clamped) ?? sorted[0]!
+      return steps.findLast((step) => step <= clamped) ?? steps[0]!
     },
     channel,
     pattern: (exchange, routingKey) => channel(exchange, routingKey).replaceAll('#', '*'),
   }
 }
 
-function invalid(name: string, expected: string, found: unknown): MessagingError {
-  return new MessagingError(
-    'MESSAGING_OPTION_INVALID',
-    'fatal',
-    `the Redis transport option ${name} must be ${expected}, found ${JSON.stringify(found)}`,
-  )
+/** The name in braces: what stands between the first pair decides where a key lies. */
+function tagged(queue: string): string {
+  // An empty pair would count for nothing, and the keys of the queue would scatter.
+  return queue === '' || queue.startsWith('}') ? `{:${queue}}` : `{${queue}}`
+}
+
+function partitionOf(base: string, unackedName: string): PartitionKeys {
+  const own = `${base}:celeriac:${unackedName}`
+  return {
+    unacked: own,
+    unackedIndex: `${own}:index`,
+    sessions: `${own}:sessions`,
+    dead: `${own}:dead`,
+    heldPrefix: `${own}:held:`,
+    parked: `${own}:parked`,
+    unreadable: `${own}:parked`,
+  }
 }

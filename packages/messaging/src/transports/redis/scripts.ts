@@ -6,21 +6,23 @@
  * later ones pass: each script begins with one that frees, or nothing could be consumed to make room again.
  */
 import type { RedisClient } from '../../clients/redis.ts'
+import { leaseScripts } from './lease-scripts.ts'
 
 /**
  * Claims: moves up to ARGV[2] messages from the lists into `unacked`, `unacked_index` and the session's
  * own set. KEYS: sessions, unacked, unacked_index, held, parked list, where garbage in that list goes, then
- * the lists of each queue, step by step; ARGV: session, max, number of queues, then the queue names.
- * Answers 0 when the lease is gone, else a flat list: number parked, then receipt, queue number and text of
- * each message. A key that is no list is an error only when nothing else was there: what was popped before
- * would be lost with it.
+ * the lists of each queue, step by step; ARGV: session, max, number of queues, '1' to share fairly among
+ * them (else the first named come first), then the queue names.
+ * Answers 0 when the lease is gone, else a list: number parked, numbers of the queues of which a key is no
+ * list, then receipt, queue number and text of each message. Such a key is no error of the others' messages:
+ * what was popped before would be lost with it.
  */
 const claim = `
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 local left, queues = tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local score = time[1] .. '.' .. string.format('%06d', time[2])
-local out, index, tags, parked, broken = {0}, {}, {}, 0, nil
+local out, index, tags, parked, failed, broken = {0, {}}, {}, {}, 0, nil, {}
 local function record(raw, queue, key)
   local tag = string.match(string.sub(raw, -160), '"delivery_tag": ?"([^"\\\\]+)"}}$')
   if not tag then
@@ -34,7 +36,7 @@ local function record(raw, queue, key)
       return
     end
   end
-  local value = '[' .. raw .. ', "", ' .. cjson.encode(ARGV[3 + queue]) .. ']'
+  local value = '[' .. raw .. ', "", ' .. cjson.encode(ARGV[4 + queue]) .. ']'
   local receipt, n = tag, 1
   while redis.call('HSETNX', KEYS[2], receipt, value) == 0 do
     n = n + 1
@@ -51,7 +53,7 @@ local function pop(key, queue, count)
   local got = redis.pcall('RPOP', key, count)
   if not got then return 0 end
   if got.err then
-    broken = got
+    if string.sub(got.err, 1, 9) == 'WRONGTYPE' then broken[queue] = true else failed = got end
     return 0
   end
   for i = 1, #got do record(got[i], queue, key) end
@@ -60,7 +62,7 @@ end
 local steps = (#KEYS - 6) / queues
 for step = 0, steps - 1 do
   local first = 6 + step * queues
-  if queues > 1 then
+  if queues > 1 and ARGV[4] == '1' then
     for queue = 1, queues do
       if left <= 0 then break end
       left = left - pop(KEYS[first + queue], queue, math.ceil(left / (queues - queue + 1)))
@@ -75,8 +77,9 @@ if #tags > 0 then
   redis.call('ZADD', KEYS[3], unpack(index))
   redis.call('SADD', KEYS[4], unpack(tags))
 end
-if broken and #tags + parked == 0 then return broken end
+if failed and #tags + parked == 0 then return failed end
 out[1] = parked
+for queue in pairs(broken) do out[2][#out[2] + 1] = queue end
 return out
 `
 
@@ -140,74 +143,20 @@ end
 return 1
 `
 
-/**
- * Renews the lease and looks for what is to be given back. KEYS: sessions, unacked, unacked_index, held,
- * dead; ARGV: session, lease ms, visibility timeout s, limit, prefix of the held sets, '1' at the first
- * call, '1' to refresh the scores of what this session holds. Answers 0 when the lease is gone, else
- * {ms until the next one is due or the next lease ends, then dead session or '', receipt and value of each
- * to give back}.
- */
-const tick = `
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-if ARGV[6] ~= '1' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
-redis.call('ZREM', KEYS[1], ARGV[1])
-redis.call('ZADD', KEYS[1], string.format('%.0f', now * 1000 + ARGV[2]), ARGV[1])
-if ARGV[7] == '1' then
-  for _, tag in ipairs(redis.call('SMEMBERS', KEYS[4])) do
-    redis.call('ZADD', KEYS[3], 'XX', string.format('%.6f', now), tag)
+/** Empties a queue. KEYS: its lists. Answers the number of messages; a key that is no list has none. */
+const purge = `
+local count = 0
+for _, key in ipairs(KEYS) do
+  local length = redis.pcall('LLEN', key)
+  if type(length) == 'number' then
+    count = count + length
+    redis.call('DEL', key)
   end
 end
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now * 1000 - 1))) do
-  redis.call('ZREM', KEYS[1], gone)
-  redis.call('SADD', KEYS[5], gone)
-end
-local out, left = {-1}, tonumber(ARGV[4])
-local function add(session, tag)
-  local value = redis.call('HGET', KEYS[2], tag)
-  if not value then return false end
-  out[#out + 1] = session
-  out[#out + 1] = tag
-  out[#out + 1] = value
-  left = left - 1
-  return true
-end
-for _, gone in ipairs(redis.call('SMEMBERS', KEYS[5])) do
-  local held = ARGV[5] .. gone
-  local tags = redis.call('SRANDMEMBER', held, math.max(left, 1))
-  for _, tag in ipairs(tags) do
-    if not add(gone, tag) then redis.call('SREM', held, tag) end
-  end
-  if #tags == 0 then
-    redis.call('DEL', held)
-    redis.call('SREM', KEYS[5], gone)
-  end
-  if left <= 0 then break end
-end
-if left > 0 then
-  local due = redis.call('ZRANGEBYSCORE', KEYS[3], 0, string.format('%.6f', now - ARGV[3]), 'LIMIT', 0, left)
-  for _, tag in ipairs(due) do
-    if not add('', tag) then redis.call('ZREM', KEYS[3], tag) end
-  end
-end
-local nearest = redis.call('ZRANGEBYSCORE', KEYS[3], string.format('(%.6f', now - ARGV[3]), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-if nearest[2] then
-  out[1] = math.ceil((tonumber(nearest[2]) + ARGV[3] - now) * 1000)
-end
-local lease = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-local ends = math.max(1, math.ceil(tonumber(lease[2]) - now * 1000) + 2)
-if out[1] < 0 or ends < out[1] then out[1] = ends end
-return out
+return count
 `
 
-/** Ends a session; what it still held is given back by whoever looks next. */
-const leave = `
-local stood = redis.call('ZREM', KEYS[1], ARGV[1])
-if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('SADD', KEYS[5], ARGV[1]) end
-return stood
-`
-
-const sources = { claim, settle, giveBack, delay, tick, leave }
+const sources = { claim, settle, giveBack, delay, purge, ...leaseScripts }
 export type ScriptName = keyof typeof sources
 
 /** Calls a script by name; the script is sent once and then by its digest. */
@@ -223,4 +172,9 @@ export function defineScripts(client: RedisClient): CallScript {
   const commands = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
   return (name, keys, args) =>
     commands[`celeriac_${name}`]!.call(client, keys.length, ...keys, ...args)
+}
+
+/** Sends every script ahead, for a server on which a call must not need two attempts. */
+export async function loadScripts(client: RedisClient): Promise<void> {
+  await Promise.all(Object.values(sources).map((lua) => client.script('LOAD', lua)))
 }

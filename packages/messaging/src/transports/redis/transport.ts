@@ -1,6 +1,7 @@
 /** Redis, laid out as Kombu does: Python producers and consumers share its queues. */
 import type { Capabilities } from '../../transport/capabilities.ts'
 import { virtualTransport } from '../../virtual/transport.ts'
+import { redisOptionNames } from './options.ts'
 import { RedisStore } from './store.ts'
 
 export const capabilities: Capabilities = {
@@ -12,7 +13,7 @@ export const capabilities: Capabilities = {
   delay: true,
   mandatory: true,
   messageTtl: true,
-  queueExpiry: false,
+  queueExpiry: true,
   maxLength: false,
   deadLetters: false,
   exchangeBindings: false,
@@ -26,5 +27,6 @@ export const capabilities: Capabilities = {
 export const redis = virtualTransport({
   name: 'redis',
   capabilities,
+  options: redisOptionNames,
   open: (options, context) => RedisStore.open(options, context),
 })

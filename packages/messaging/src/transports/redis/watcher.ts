@@ -51,8 +51,11 @@ export class Watcher {
     for (const done of this.#waiting) done()
   }
 
-  /** Resolves when one of the keys may exist, at once when one does, or when `signal` aborts. */
-  async wait(keys: readonly string[], signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when one of the keys may exist, at once when one does, or when `signal` aborts. Each group of
+   * keys is asked for by itself: the slots of a cluster do not mix.
+   */
+  async wait(groups: readonly (readonly string[])[], signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     let done!: () => void
     const woken = new Promise<void>((resolve) => (done = resolve))
@@ -62,14 +65,19 @@ export class Watcher {
     try {
       this.#cork.hold()
       if (this.#tracks) {
-        const caching = this.#client.call('CLIENT', 'CACHING', 'YES')
-        // Both in one: a link that breaks now rejects both, and neither may go unheard.
-        const [, found] = await Promise.all([caching, this.#client.exists(...keys)])
-        if (found === 0) await woken
+        // All in one: a link that breaks now rejects each, and none may go unheard.
+        const asked = groups.map(async (keys) => {
+          const caching = this.#client.call('CLIENT', 'CACHING', 'YES')
+          return (await Promise.all([this.#client.exists(...keys), caching]))[0]
+        })
+        if ((await Promise.all(asked)).every((found) => found === 0)) await woken
         return
       }
-      while (!signal.aborted && (await this.#client.exists(...keys)) === 0)
+      while (!signal.aborted) {
+        const found = await Promise.all(groups.map((keys) => this.#client.exists(...keys)))
+        if (found.some((count) => count > 0)) return
         await sleep(this.#clock, pollMs, signal, { background: true })
+      }
     } finally {
       this.#waiting.delete(done)
       signal.removeEventListener('abort', done)

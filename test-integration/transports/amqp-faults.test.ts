@@ -1,6 +1,7 @@
 // What goes wrong between us and RabbitMQ, and how it is told: typed errors, deadlines, no hanging promise.
 import {
   Connection,
+  exchange,
   message,
   MessagingError,
   queue,
@@ -178,13 +179,7 @@ describeWith('rabbitmq', 'refusals over AMQP', () => {
 
   it('refuses a passive declaration of an unknown exchange', async () => {
     const channel = await connect(urlOf('rabbitmq')).channel()
-    const unknown = {
-      name: uniqueName('none'),
-      type: 'direct',
-      durable: true,
-      autoDelete: false,
-      arguments: {},
-    } as const
+    const unknown = exchange(uniqueName('none'))
 
     const error = await failure(channel.declareExchange(unknown, { passive: true }))
 

@@ -15,7 +15,13 @@ import type {
   QueueStatus,
 } from '../../transport/channel.ts'
 import { Consumers } from './consumers.ts'
-import { channelError, missingExchange, replyCodeOf } from './faults.ts'
+import {
+  channelError,
+  isTransientRefusal,
+  missingExchange,
+  replyCodeOf,
+  transientQueueError,
+} from './faults.ts'
 import { Inbox } from './inbox.ts'
 import { Publisher } from './publisher.ts'
 import type { Call, Callback } from './requests.ts'
@@ -90,6 +96,8 @@ export class AmqpChannel implements Channel {
 
   async declareQueue(queue: Queue, options?: { passive?: boolean }): Promise<QueueStatus> {
     const { name, durable, exclusive, autoDelete } = queue
+    const isTransient = !options?.passive && !durable && !exclusive
+    if (isTransient && this.#session.refusesTransientQueues) throw transientQueueError(name)
     const { messageCount, consumerCount, ...ok } = await this.#call(
       `${options?.passive ? 'looking for' : 'declaring'} queue '${name}'`,
       (ch, cb: Callback<Replies.AssertQueue>) => {
@@ -99,7 +107,9 @@ export class AmqpChannel implements Channel {
           ch.assertQueue(name, args, cb)
         }
       },
-    )
+    ).catch((error: unknown) => {
+      throw isTransient && isTransientRefusal(error) ? transientQueueError(name, error) : error
+    })
     const type = queue.arguments['x-queue-type']
     if (type === 'quorum' || type === 'stream') this.#session.perConsumerQueues.add(ok.queue)
     return { name: ok.queue, messages: messageCount, consumers: consumerCount }

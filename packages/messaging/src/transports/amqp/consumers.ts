@@ -36,9 +36,12 @@ export class Consumers {
     this.#options = options
   }
 
-  /** How many more deliveries may be handed over; the broker sees to it itself where it can. */
+  /**
+   * How many more deliveries may be handed over. The broker sees to it itself where it can; one that takes
+   * a window of the channel for one of each consumer does not say so.
+   */
   get room(): number {
-    if (this.#window !== 'consumer' || this.#limit === 0) return Infinity
+    if (this.#limit === 0 || this.#consumers.size === 0) return Infinity
     const { inbox, settlements } = this.#options
     return this.#limit - (settlements.size - inbox.waiting)
   }

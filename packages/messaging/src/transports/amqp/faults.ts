@@ -9,6 +9,7 @@ export const reply = {
   resourceLocked: 405,
   preconditionFailed: 406,
   notImplemented: 540,
+  internalError: 541,
 } as const
 
 /** The reply code of an error that the broker caused. */
@@ -80,6 +81,24 @@ function codeOf(code: number | undefined, text: string, what: string | undefined
     reply.preconditionFailed,
   ]
   return refusals.includes(code) ? 'MESSAGING_DECLARATION_REFUSED' : 'MESSAGING_CHANNEL_CLOSED'
+}
+
+/** True when the broker ended the link because it makes no queues that are neither durable nor exclusive. */
+export function isTransientRefusal(error: unknown): boolean {
+  const cause = MessagingError.is(error) ? error.cause : error
+  return (
+    replyCodeOf(cause) === reply.internalError && /transient_nonexcl_queues/.test(messageOf(cause))
+  )
+}
+
+/** What a declaration of such a queue gets; asking again would end the link for everyone on it. */
+export function transientQueueError(queue: string, cause?: unknown): MessagingError {
+  return new MessagingError(
+    'MESSAGING_DECLARATION_REFUSED',
+    'channel',
+    `declaring queue '${queue}': this broker makes no queues that are neither durable nor exclusive (RabbitMQ 4.3 and later); make it durable, with expiresMs if it is to go by itself, or exclusive, or allow deprecated_features.permit.transient_nonexcl_queues in the broker's configuration`,
+    { cause },
+  )
 }
 
 /** The exchange a publish named that is not there, when that is what ended a channel. */

@@ -6,13 +6,17 @@ import { MessagingError } from '../../kernel/errors.ts'
 import type { Channel } from '../../transport/channel.ts'
 import type { ConnectOptions, Session } from '../../transport/transport.ts'
 import { AmqpChannel } from './channel.ts'
-import { channelError, linkError, reply, replyCodeOf } from './faults.ts'
+import { channelError, isTransientRefusal, linkError, reply, replyCodeOf } from './faults.ts'
 import { socketOf } from './wire.ts'
 
 /** Longest wait for the broker's good-bye. */
 const farewellMs = 2000
 /** Brokers, by URL, that refused a window for a whole channel: it costs a link to find out. */
 const withoutChannelWindow = new Set<string>()
+/** Brokers, by URL, that ended a link over a transient queue, and when: it costs everyone on the link. */
+const withoutTransientQueues = new Map<string, number>()
+/** How long that is believed; a broker's configuration may change. */
+const refusalMs = 60_000
 
 export class AmqpSession implements Session {
   readonly closed: Promise<MessagingError | undefined>
@@ -79,6 +83,12 @@ export class AmqpSession implements Session {
     return !queues.some((queue) => this.perConsumerQueues.has(queue))
   }
 
+  /** True when this broker makes no queues that are neither durable nor exclusive, as far as we know. */
+  get refusesTransientQueues(): boolean {
+    const at = withoutTransientQueues.get(this.#masked)
+    return at !== undefined && this.clock.monotonic() - at < refusalMs
+  }
+
   /** Those of the exchanges that the broker does not have; asks once for each name. */
   async missingExchanges(names: readonly string[]): Promise<Set<string>> {
     const missing = new Set<string>()
@@ -118,6 +128,7 @@ export class AmqpSession implements Session {
     if (this.#over) return
     const cause = error ?? this.#lastError
     if (replyCodeOf(cause) === reply.notImplemented) withoutChannelWindow.add(this.#masked)
+    if (isTransientRefusal(cause)) withoutTransientQueues.set(this.#masked, this.clock.monotonic())
     this.#end(this.#closing ? undefined : linkError(cause, this.#masked))
   }
 

@@ -6,7 +6,7 @@ export const ranks = {
   'packages/messaging': [
     ['kernel'],
     ['message', 'topology'],
-    ['codec'],
+    ['codec', 'tracing'],
     ['serializers', 'compressors', 'transport'],
     ['virtual', 'clients'],
     ['transports'],
@@ -113,6 +113,7 @@ export const doors = {
   'bzip2-wasm': 'packages/messaging/src/compressors/bzip2.ts',
   'lzma-native': 'packages/messaging/src/compressors/xz.ts',
   '@msgpack/msgpack': 'packages/messaging/src/serializers/msgpack/',
+  '@opentelemetry/api': 'packages/messaging/src/tracing/',
   'js-yaml': 'packages/messaging/src/serializers/yaml/',
   'temporal-polyfill': 'packages/tasks/src/schedule/zoned-time.ts',
   commander: 'apps/cli/src/',

@@ -149,7 +149,7 @@ for (const place of places) {
       const producer = connection.producer({ routingKey: name })
       await producer.publish('grüße', { serializer: 'text', declare: [queue(name)] })
       await producer.publish(Uint8Array.of(0, 255, 128), { serializer: 'raw' })
-      const [text, bytes] = await consume({ count: 2 })
+      const [text, bytes] = byKind(await consume({ count: 2 }))
       expect([text!.value, text!.kind]).toEqual(['grüße', 'str'])
       expect([bytes!.value, bytes!.kind]).toEqual(['00ff80', 'bytes'])
 

@@ -74,11 +74,16 @@ export { Consumer, type ConsumerOptions, type ConsumerSignals } from './consumer
 export type { IterateOptions } from './consumer/iterate.ts'
 export {
   Connection,
+  type ConnectionInfo,
   type ConnectionSignals,
   type ConnectionState,
 } from './connection/connection.ts'
 export type { ConnectionOptions, Credentials } from './connection/options.ts'
 export type { FailoverFunction, FailoverStrategy } from './connection/failover.ts'
+export type { PublishTrace, TracedPublish, Tracing } from './tracing/tracing.ts'
+export { openTelemetry, type OpenTelemetryOptions } from './tracing/open-telemetry.ts'
+export { broadcast } from './topology/broadcast.ts'
+export type { EnsureOptions } from './connection/ensure.ts'
 export type { Counts } from './kernel/counters.ts'
 export { Loop, type LoopContext, type LoopHandler, type LoopOptions } from './loop/loop.ts'
 export {

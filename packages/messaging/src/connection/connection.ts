@@ -17,6 +17,7 @@ import { Producer, type ProducerOptions } from '../producer/producer.ts'
 import { serializers } from '../serializers/index.ts'
 import { SimpleBuffer, SimpleQueue, type SimpleQueueOptions } from '../simple/simple-queue.ts'
 import type { Queue } from '../topology/queue.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Capabilities } from '../transport/capabilities.ts'
 import type { Channel } from '../transport/channel.ts'
 import type { Link, Purpose } from '../transport/link.ts'
@@ -24,6 +25,7 @@ import type { Session, Target, Transport, TransportEntry } from '../transport/tr
 import { transports as shelf } from '../transports/index.ts'
 import { failover } from './failover.ts'
 import { checkTransportOptions } from './check-options.ts'
+import { ensure, type EnsureOptions } from './ensure.ts'
 import { Keeper } from './keeper.ts'
 import {
   connectionConfig,
@@ -52,6 +54,20 @@ export interface ConnectionSignals {
   /** Something was done so many times; see `counts`. For metrics. */
   counted: { readonly what: keyof Counts; readonly count: number }
   closed: object
+}
+
+export interface ConnectionInfo {
+  /** Scheme of the first URL. */
+  readonly transport: string
+  readonly hostname: string
+  readonly port: number | undefined
+  readonly virtualHost: string
+  readonly userid: string | undefined
+  readonly urls: readonly string[]
+  readonly state: ConnectionState
+  readonly server: string | undefined
+  readonly heartbeatSeconds: number
+  readonly clientName: string
 }
 
 export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'closed'
@@ -103,6 +119,11 @@ export class Connection implements Link {
 
   get ambient(): Ambient {
     return this.#config.ambient
+  }
+
+  /** For those who settle deliveries themselves: `tracing?.processing(delivery, work)`. */
+  get tracing(): Tracing | undefined {
+    return this.#config.tracing
   }
 
   get publishTimeoutMs(): number {
@@ -208,6 +229,27 @@ export class Connection implements Link {
   mailbox(namespace: string, options?: MailboxOptions): Mailbox {
     this.#check()
     return new Mailbox(this, namespace, options)
+  }
+
+  /**
+   * Runs `work` on a channel, again on a new one when the link or the channel breaks under it: it must do
+   * no harm twice. Rejects with what cannot be mended by trying again, or with the last fault when `retries`
+   * (default no limit) or `timeout` (seconds, default 30) is used up. Kombu: `ensure`, `autoretry`.
+   */
+  async ensure<T>(work: (channel: Channel) => Promise<T>, options: EnsureOptions = {}): Promise<T> {
+    this.#check()
+    return await ensure(this, work, options)
+  }
+
+  /** What this connection is, for banners and reports; passwords masked. */
+  info(): ConnectionInfo {
+    const { server, state } = this
+    const { scheme, host, port, path, username } = this.#targets[0]!
+    const { heartbeatSeconds, clientName } = this.#config
+    return {
+      ...{ transport: scheme, hostname: host, port, virtualHost: path, userid: username },
+      ...{ urls: this.urls, state, server, heartbeatSeconds, clientName },
+    }
   }
 
   /** A raw channel on the current link; the caller closes it, and opens another after a fault. */

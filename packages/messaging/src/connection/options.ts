@@ -4,6 +4,7 @@ import type { Serializer } from '../codec/serializer.ts'
 import { systemAmbient, type Ambient } from '../kernel/ambient.ts'
 import { MessagingError } from '../kernel/errors.ts'
 import { didYouMean } from '../kernel/suggest.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { TransportEntry } from '../transport/transport.ts'
 import type { FailoverStrategy } from './failover.ts'
 
@@ -33,6 +34,8 @@ export interface ConnectionOptions {
   readonly accept?: readonly string[]
   /** Longest body after decompression, in bytes; default 128 MiB. */
   readonly bodyLimit?: number
+  /** Spans of publishes and of what handlers do; see `openTelemetry`. */
+  readonly tracing?: Tracing
   readonly transports?: Readonly<Record<string, TransportEntry>>
   /** All that are known, found by name and content type; default the shelf: `[...Object.values(serializers), mine]`. */
   readonly serializers?: readonly Serializer[]
@@ -56,6 +59,7 @@ export interface ConnectionConfig {
   readonly clientName: string
   readonly accept: readonly string[]
   readonly bodyLimit: number
+  readonly tracing: Tracing | undefined
   readonly ambient: Ambient
 }
 
@@ -74,6 +78,7 @@ const names = [
   'clientName',
   'accept',
   'bodyLimit',
+  'tracing',
   'transports',
   'serializers',
   'compressors',
@@ -125,6 +130,7 @@ export function connectionConfig(options: ConnectionOptions): ConnectionConfig {
     clientName: options.clientName ?? 'celeriac',
     accept: options.accept ?? ['json', 'text', 'raw'],
     bodyLimit: positive('bodyLimit', 128 * 1024 * 1024, 1),
+    tracing: options.tracing,
     ambient: systemAmbient(options.ambient),
   }
 }

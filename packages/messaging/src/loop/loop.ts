@@ -231,7 +231,11 @@ export class Loop {
       return this.#options.onDecodeError?.(error as MessagingError, delivery) ?? 'drop'
     }
     try {
-      return (await this.#handler(value, delivery, { signal: this.#abort.signal })) ?? 'ack'
+      const context = { signal: this.#abort.signal }
+      const work = async (): Promise<Outcome> =>
+        (await this.#handler(value, delivery, context)) ?? 'ack'
+      const { tracing } = this.#link
+      return await (tracing ? tracing.processing(delivery, work) : work())
     } catch (error) {
       // Cut short by us: not its fault, and next in line again.
       if (this.#abort.signal.aborted) return 'restore'

@@ -69,7 +69,14 @@ export class Producer {
     try {
       const loading = this.#prepare(options)
       if (loading) await loading.catch(() => undefined)
-      await this.#publishOne(this.#waiting(value, options), options.timeout, options.retry)
+      const { waiting, end } = this.#traced(this.#waiting(value, options))
+      try {
+        await this.#publishOne(waiting, options.timeout, options.retry)
+        end?.()
+      } catch (error) {
+        end?.(error)
+        throw error
+      }
     } finally {
       this.#release(1)
     }
@@ -88,9 +95,12 @@ export class Producer {
       total += chunk.length
       const places: number[] = []
       const waiting: Waiting[] = []
+      const ends: (((error?: unknown) => void) | undefined)[] = []
       for (const [i, value] of chunk.entries()) {
         try {
-          waiting.push(this.#waiting(value, options))
+          const traced = this.#traced(this.#waiting(value, options))
+          waiting.push(traced.waiting)
+          ends.push(traced.end)
           places.push(first + i)
         } catch (error) {
           const what = 'encoding a value'
@@ -108,6 +118,7 @@ export class Producer {
           options.retry,
         )
         for (const [at, error] of failed ?? []) failures.set(places[at]!, error)
+        for (const [at, end] of ends.entries()) end?.(failed?.get(at))
       } finally {
         this.#release(waiting.length)
       }
@@ -218,6 +229,22 @@ export class Producer {
       },
       declare: options.declare ?? (declares ? [exchange] : undefined),
     }
+  }
+
+  /** With the headers of its span, where somebody traces. */
+  #traced(waiting: Waiting): { waiting: Waiting; end?: (error?: unknown) => void } {
+    const { tracing } = this.#link
+    if (!tracing) return { waiting }
+    const { exchange, routingKey, message } = waiting.publication
+    const { headers, end } = tracing.publishing({
+      exchange,
+      routingKey,
+      headers: message.headers,
+      bodyBytes: message.body.length,
+      messageId: message.properties.messageId,
+    })
+    const publication = { ...waiting.publication, message: { ...message, headers } }
+    return { waiting: { ...waiting, publication }, end }
   }
 
   #encode(value: unknown, options: PublishOptions): EncodedBody {

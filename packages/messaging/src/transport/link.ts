@@ -5,6 +5,7 @@
 import type { BodyCodec } from '../codec/body.ts'
 import type { Ambient } from '../kernel/ambient.ts'
 import type { Counters } from '../kernel/counters.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Channel } from './channel.ts'
 import type { Session } from './transport.ts'
 
@@ -15,6 +16,7 @@ export interface Link {
   readonly ambient: Ambient
   readonly codec: BodyCodec
   readonly counters: Counters
+  readonly tracing: Tracing | undefined
   readonly publishTimeoutMs: number
   readonly publishBuffer: number
   /**

@@ -8,8 +8,8 @@ import {
   exchange,
   queue,
   silentLogger,
-  transports,
   type Delivery,
+  type transports,
 } from '@celeriac/messaging'
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { KombuPeer, type KombuMessage } from '../fixtures/kombu-peer.ts'
@@ -98,6 +98,9 @@ for (const place of places) {
       }
       return received
     }
+    /** Two messages of one millisecond have no order in folders. */
+    const byKind = (messages: readonly KombuMessage[]): KombuMessage[] =>
+      messages.toSorted((a, b) => (a.kind < b.kind ? 1 : -1))
     const consume = (params: object): Promise<KombuMessage[]> =>
       peer.call('consume', { queue: name, ...params })
 
@@ -160,7 +163,9 @@ for (const place of places) {
           { hex: '00ff80', serializer: 'raw' },
         ],
       })
-      const [first, second] = await receive(2)
+      const [first, second] = (await receive(2)).toSorted(
+        (a, b) => b.message.body.length - a.message.body.length,
+      )
 
       expect(Buffer.from(first!.message.body).toString()).toBe('grüße')
       expect(Buffer.from(second!.message.body).toString('hex')).toBe('00ff80')
@@ -220,10 +225,8 @@ for (const place of places) {
         messages: [{ value: 'from them', key: '' }],
       })
 
-      expect((await listening.received).map((one) => one.value).toSorted()).toEqual([
-        'from them',
-        'from us',
-      ])
+      const theirs = (await listening.received).map((one) => one.value)
+      expect(new Set(theirs)).toEqual(new Set(['from us', 'from them']))
       await both
       expect(new Set(seen)).toEqual(new Set(['from us', 'from them']))
       await consumer.stop()

@@ -247,8 +247,16 @@ export class Connection implements Link {
     const { scheme, host, port, path, username } = this.#targets[0]!
     const { heartbeatSeconds, clientName } = this.#config
     return {
-      ...{ transport: scheme, hostname: host, port, virtualHost: path, userid: username },
-      ...{ urls: this.urls, state, server, heartbeatSeconds, clientName },
+      transport: scheme,
+      hostname: host,
+      port,
+      virtualHost: path,
+      userid: username,
+      urls: this.urls,
+      state,
+      server,
+      heartbeatSeconds,
+      clientName,
     }
   }
 

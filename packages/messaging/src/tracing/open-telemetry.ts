@@ -2,13 +2,15 @@
  * Tracing by OpenTelemetry, an optional peer: a span for each publish and for each message worked on, joined
  * by the headers of the W3C (`traceparent`), which Python's instrumentation reads and writes as well.
  */
+import type * as OpenTelemetry from '@opentelemetry/api'
 import type { Attributes, Context, Span } from '@opentelemetry/api'
+import { messageOf } from '../kernel/errors.ts'
 import { optionalPackage } from '../kernel/optional-package.ts'
 import type { Delivery } from '../message/delivery.ts'
 import type { HeaderValue } from '../message/message.ts'
 import type { Tracing } from './tracing.ts'
 
-type Api = typeof import('@opentelemetry/api')
+type Api = typeof OpenTelemetry
 
 export interface OpenTelemetryOptions {
   /** `messaging.system` of the spans; default `celeriac`. */
@@ -108,7 +110,7 @@ class OpenTelemetryTracing implements Tracing {
 
   #end(span: Span, error: unknown): void {
     if (error !== undefined) {
-      const exception = error instanceof Error ? error : new Error(String(error))
+      const exception = error instanceof Error ? error : new Error(messageOf(error))
       span.recordException(exception)
       span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: exception.message })
     }

@@ -20,6 +20,7 @@ export class Declarations {
     if (exchange.name === '') return
     if (options.passive) {
       if (await store.findExchange(exchange.name)) return
+      if ((await store.readBindings(exchange.name)).length > 0) return
       throw refused(`no exchange '${exchange.name}' here`)
     }
     if (!capabilities.exchangeTypes.includes(exchange.type))

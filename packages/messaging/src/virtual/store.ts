@@ -83,7 +83,7 @@ export interface MessageStore {
   purge(queue: string): Promise<number>
 
   declareExchange(exchange: Exchange): Promise<void>
-  /** Undefined when this store knows nothing of it. */
+  /** Undefined when this store does not know it, or knows bindings to it but not its type. */
   findExchange(name: string): Promise<Exchange | undefined>
   removeExchange(name: string): Promise<void>
   bind(binding: Binding, exchange: Exchange | undefined): Promise<void>

@@ -60,7 +60,10 @@ export class Topology {
     )
   }
 
-  /** Kombu stores no types: its exchanges are topics when their bindings carry patterns. */
+  /**
+   * Kombu stores no types: its exchanges are topics when their bindings carry patterns. Nothing tells a
+   * direct one from a fanout, so that it can still be declared as either.
+   */
   async findExchange(name: string): Promise<Exchange | undefined> {
     const found = await this.#run('look', () => this.#exchanges.findOne({ _id: name as never }))
     if (found) {
@@ -74,9 +77,8 @@ export class Topology {
     const bindings = await this.#run('look', () =>
       this.#routing.find({ exchange: name }, { projection: { pattern: 1 } }).toArray(),
     )
-    if (bindings.length === 0) return undefined
     const isTopic = bindings.some(({ pattern }) => typeof pattern === 'string' && pattern !== '')
-    return makeExchange(name, { type: isTopic ? 'topic' : 'direct' })
+    return isTopic ? makeExchange(name, { type: 'topic' }) : undefined
   }
 
   async removeExchange(name: string): Promise<void> {

@@ -72,14 +72,16 @@ export class RedisTopology {
     this.#exchanges.set(exchange.name, exchange)
   }
 
-  /** Redis keeps no types: what this session declared, else a topic when the bindings carry patterns. */
+  /**
+   * Redis keeps no types: what this session declared, else a topic when the bindings carry patterns. Nothing
+   * tells a direct one from a fanout, so that it can still be declared as either.
+   */
   async findExchange(name: string): Promise<Exchange | undefined> {
     const declared = this.#exchanges.get(name)
     if (declared) return declared
     const members = await this.#members(name)
-    if (members.length === 0) return undefined
     const isTopic = members.some((m) => decodeBinding(name, m, this.#keys.separator)?.isTopic)
-    return makeExchange(name, { type: isTopic ? 'topic' : 'direct' })
+    return isTopic ? makeExchange(name, { type: 'topic' }) : undefined
   }
 
   async removeExchange(name: string): Promise<void> {

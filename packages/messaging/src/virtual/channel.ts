@@ -17,7 +17,6 @@ import type {
   QueueStatus,
 } from '../transport/channel.ts'
 import { Declarations } from './declarations.ts'
-import { decodeEnvelope } from './envelope.ts'
 import { Pump } from './pump.ts'
 import { Reservations } from './reservations.ts'
 import { notGivenBack, refuseConsumerArguments, refused } from './refusals.ts'
@@ -272,7 +271,7 @@ export class VirtualChannel implements Channel {
 
   #deliver(taken: Taken, consumerTag: string, noAck: boolean): Delivery | undefined {
     try {
-      const envelope = decodeEnvelope(taken.text)
+      const envelope = this.#session.read(taken.text)
       if (
         envelope.expiresAtMs !== undefined &&
         envelope.expiresAtMs <= this.#session.ambient.clock.now()
@@ -326,7 +325,7 @@ export class VirtualChannel implements Channel {
   #onBroadcast(consumer: Consumer, text: string): void {
     if (!this.#consumers.has(consumer.tag)) return
     try {
-      const { message, exchange, routingKey } = decodeEnvelope(text)
+      const { message, exchange, routingKey } = this.#session.read(text)
       const origin = {
         receipt: undefined,
         consumerTag: consumer.tag,

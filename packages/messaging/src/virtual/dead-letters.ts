@@ -6,8 +6,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Headers, HeaderValue } from '../message/message.ts'
 import type { Queue } from '../topology/queue.ts'
 import type { Publication } from '../transport/channel.ts'
-import { decodeEnvelope } from './envelope.ts'
-import type { Taken } from './store.ts'
+import type { Envelope } from './envelope.ts'
 
 export type CauseOfDeath = 'rejected' | 'expired' | 'maxlen'
 
@@ -15,23 +14,23 @@ type Death = Readonly<Record<string, HeaderValue>>
 
 /** What to publish for a dead message; undefined when its queue wants none, or when it goes in circles. */
 export function deadLetter(
-  taken: Taken,
+  { message, exchange: from, routingKey }: Envelope,
+  name: string,
   queue: Queue | undefined,
   cause: CauseOfDeath,
   clock: Clock,
 ): Publication | undefined {
   const exchange = queue?.arguments['x-dead-letter-exchange']
   if (typeof exchange !== 'string') return undefined
-  const { message, exchange: from, routingKey } = decodeEnvelope(taken.text)
   const deaths = deathsOf(message.headers)
-  const before = deaths.find((d) => d['queue'] === taken.queue && d['reason'] === cause)
+  const before = deaths.find((d) => d['queue'] === name && d['reason'] === cause)
   // Crowded out where it was crowded out before: nothing slows this circle down.
   if (before && cause === 'maxlen') return undefined
   const { expirationMs, ...properties } = message.properties
   const death: Death = {
     count: Number(before?.['count'] ?? 0) + 1,
     reason: cause,
-    queue: taken.queue,
+    queue: name,
     time: Math.floor(clock.now() / 1000),
     exchange: from,
     'routing-keys': [routingKey],
@@ -46,7 +45,7 @@ export function deadLetter(
       body: message.body,
       headers: {
         'x-first-death-exchange': from,
-        'x-first-death-queue': taken.queue,
+        'x-first-death-queue': name,
         'x-first-death-reason': cause,
         ...headers,
         'x-death': [death, ...deaths.filter((other) => other !== before)],

@@ -12,7 +12,9 @@ import type { Channel, Publication, PublishFailures } from '../transport/channel
 import type { ConnectOptions, Session } from '../transport/transport.ts'
 import { VirtualChannel } from './channel.ts'
 import { deadLetter, type CauseOfDeath } from './dead-letters.ts'
+import { decodeEnvelope, type Envelope } from './envelope.ts'
 import { KnownQueues } from './known-queues.ts'
+import { turned, turnsPriorities } from './priorities.ts'
 import { publishBatch } from './publishing.ts'
 import type { MessageStore, Settlement, Taken } from './store.ts'
 
@@ -32,6 +34,7 @@ export class VirtualSession implements Session {
   /** Settlements of all channels leave together. */
   readonly #settlements: TurnBatch<Settlement, void>
   readonly #channels = new Set<VirtualChannel>()
+  readonly #turnsPriorities: boolean
   /** Handed out on channels of a link that is gone, and not settled yet. Moves on to the successor. */
   #orphans = new Set<Taken>()
   /** What was settled while there was no link. */
@@ -51,13 +54,14 @@ export class VirtualSession implements Session {
     name: string,
     capabilities: Capabilities,
     store: MessageStore,
-    { ambient }: ConnectOptions,
+    { ambient, target }: ConnectOptions,
   ) {
     this.name = name
     this.capabilities = capabilities
     this.store = store
     this.ambient = ambient
     this.queues = new KnownQueues(store, ambient.clock)
+    this.#turnsPriorities = turnsPriorities(capabilities, target)
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#settlements = new TurnBatch((batch) => store.settle(batch))
     void store.closed.then((reason) => this.#onLost(reason))
@@ -84,7 +88,17 @@ export class VirtualSession implements Session {
   }
 
   publish(batch: readonly Publication[]): Promise<PublishFailures> {
-    return publishBatch(this, batch)
+    if (!this.#turnsPriorities) return publishBatch(this, batch)
+    return publishBatch(
+      this,
+      batch.map((one) => ({ ...one, message: turned(one.message) })),
+    )
+  }
+
+  /** What a stored text says; throws a plain Error when it is no message. */
+  read(text: string): Envelope {
+    const envelope = decodeEnvelope(text)
+    return this.#turnsPriorities ? { ...envelope, message: turned(envelope.message) } : envelope
   }
 
   /** Says what becomes of a message that is out of every window already. */
@@ -131,7 +145,13 @@ export class VirtualSession implements Session {
   async bury(taken: Taken, cause: CauseOfDeath): Promise<void> {
     if (this.capabilities.deadLetters) {
       const queue = await this.queues.get(taken.queue)
-      const letter = deadLetter(taken, queue, cause, this.ambient.clock)
+      const letter = deadLetter(
+        this.read(taken.text),
+        taken.queue,
+        queue,
+        cause,
+        this.ambient.clock,
+      )
       const failures = letter && (await this.publish([letter]))
       for (const error of failures?.values() ?? [])
         this.ambient.log.warn('a dead letter was refused and is gone', {

@@ -71,6 +71,7 @@ export const redisOptionNames: readonly string[] = [
   'globalKeyprefix',
   'sep',
   'prioritySteps',
+  'priorityOrder',
   'unackedKey',
   'unackedIndexKey',
   'fanoutPrefix',

@@ -149,14 +149,12 @@ describeWith('redis', 'messages on a private Redis', () => {
     await channel.consume('kept', { tag: 'one' }, (deliveries) => void (held += deliveries.length))
     await until(() => held === 3)
 
-    // With a good queue beside it the bad one would only be named in the log.
-    await channel.cancel('one')
-    await raw.hset('other', 'no', 'list')
-    await channel.consume('other', { tag: 'two' }, () => undefined)
+    await raw.call('ACL', 'SETUSER', 'default', '-rpop')
+    await fill(connect(), 'kept', 1)
 
-    await expect(channel.closed).resolves.toMatchObject({ fault: 'message' })
+    await expect(channel.closed).resolves.toMatchObject({ fault: 'fatal' })
     expect(connection.state).toBe('connected')
-    expect(await raw.llen('kept')).toBe(3)
+    expect(await raw.llen('kept')).toBe(4)
   })
 
   it('are consumed from a server that has no memory left to give', async () => {

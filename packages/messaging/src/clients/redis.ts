@@ -168,7 +168,9 @@ export function redisError(error: unknown, what: string, connecting = false): Me
     new MessagingError(code, fault, `${what}: ${text}${hint}`, { cause: error })
   if (/^(WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)/.test(text))
     return make('MESSAGING_AUTHENTICATION_FAILED', 'fatal', '; check user and password of the URL')
-  if (text.startsWith('NOPERM')) return make('MESSAGING_AUTHENTICATION_FAILED', 'fatal')
+  // The second is what a script hears.
+  if (text.startsWith('NOPERM') || text.includes("executing the script can't run"))
+    return make('MESSAGING_AUTHENTICATION_FAILED', 'fatal')
   if (/^ERR (DB index|invalid DB)/.test(text)) return make('MESSAGING_URL_INVALID', 'fatal')
   if (text.startsWith('OOM'))
     return make('MESSAGING_PUBLISH_REFUSED', 'message', '; the server has reached its maxmemory')

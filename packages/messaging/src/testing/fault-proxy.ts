@@ -89,6 +89,13 @@ export class FaultProxy {
     else if (frozen) for (const link of this.#links) freeze(link, false)
   }
 
+  /** From now on nothing moves on one of the open connections, by its place in their order of arrival. */
+  freezeOne(place: number): void {
+    const link = [...this.#links][place]
+    if (!link) throw new Error(`there is no connection ${place}, only ${this.#links.size}`)
+    freeze(link, true)
+  }
+
   /** Resets every connection; new ones are treated as the mode says. Returns how many there were. */
   breakAll(): number {
     const count = this.#links.size

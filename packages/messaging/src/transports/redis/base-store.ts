@@ -49,6 +49,8 @@ export abstract class BaseStore implements MessageStore {
   readonly #complainedOf = new Set<string>()
   /** Queue → its place among those consumed here, for the order of service. */
   readonly #places = new Map<string, number>()
+  /** Queues consumed by this session, and by how many. */
+  readonly #joined = new Map<string, number>()
   #refreshedAtMs: number
   #closing: Promise<void> | undefined
 
@@ -116,10 +118,14 @@ export abstract class BaseStore implements MessageStore {
 
   async join(queue: string): Promise<void> {
     if (!this.#places.has(queue)) this.#places.set(queue, this.#places.size)
+    this.#joined.set(queue, (this.#joined.get(queue) ?? 0) + 1)
     await this.expiry.join(queue)
   }
 
   async leave(queue: string): Promise<void> {
+    const left = (this.#joined.get(queue) ?? 0) - 1
+    if (left > 0) this.#joined.set(queue, left)
+    else this.#joined.delete(queue)
     await this.expiry.leave(queue)
   }
 
@@ -155,7 +161,7 @@ export abstract class BaseStore implements MessageStore {
 
   async take(queues: readonly string[], max: number): Promise<Taken[]> {
     const sound = this.sound(queues)
-    if (sound.length === 0) throw notLists(queues)
+    if (sound.length === 0) return this.#nothing(queues)
     if (!this.expiry.isEmpty) for (const queue of sound) await this.expiry.read(queue)
     const isFair = this.options.order === 'round_robin'
     const { taken, parked, broken } = await this.claim(
@@ -167,7 +173,7 @@ export abstract class BaseStore implements MessageStore {
     for (let i = 0; i < parked; i++)
       this.context.events.onParked(queues.join(', '), 'no message envelope with a delivery tag')
     if (taken.length > 0) return taken
-    if (broken.length > 0 && broken.length === queues.length) throw notLists(queues)
+    if (broken.length > 0 && broken.length === sound.length) return this.#nothing(queues)
     // A claim that only met garbage is not the end of the queue.
     return parked > 0 ? await this.take(queues, max) : taken
   }
@@ -250,6 +256,12 @@ export abstract class BaseStore implements MessageStore {
     if (this.options.order === 'sorted') return queues.toSorted()
     const place = (queue: string): number => this.#places.get(queue) ?? Infinity
     return queues.toSorted((a, b) => place(a) - place(b))
+  }
+
+  /** None of them is a list. A consumer waits for that to be mended; who asked once is told. */
+  #nothing(queues: readonly string[]): Taken[] {
+    if (queues.some((queue) => this.#joined.has(queue))) return []
+    throw notLists(queues)
   }
 
   #complain(queue: string): void {

@@ -76,7 +76,8 @@ export class RedisStore extends BaseStore {
   }
 
   async wait(queues: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.#link.watcher.wait([this.sound(queues).flatMap(this.keys.lists)], signal)
+    const keys = this.sound(queues).flatMap(this.keys.lists)
+    await this.#link.watcher.wait([keys], signal)
   }
 
   async settle(batch: readonly Settlement[]): Promise<void> {

@@ -20,6 +20,8 @@ export class RedisTopology {
   readonly #isTolerant: boolean
   readonly #exchanges = new Map<string, Exchange>()
   readonly #declared = new Set<string>()
+  /** Queues whose lists were lists when they were counted. */
+  readonly #counted = new Set<string>()
   /** Bindings made by this session, by queue, so that removing a queue removes them. */
   readonly #bound = new Map<string, { key: string; member: string }[]>()
 
@@ -53,6 +55,7 @@ export class RedisTopology {
       await this.#wire.send('SREM', key, member)
     this.#bound.delete(name)
     this.#declared.delete(name)
+    this.#counted.delete(name)
     await this.#expiry.remove(name)
     return removed
   }
@@ -60,7 +63,9 @@ export class RedisTopology {
   async count(queue: string): Promise<number> {
     this.#wire.hold()
     const lists = this.#keys.lists(queue)
-    const counts = await Promise.all(lists.map((key) => this.#length(key)))
+    const isTolerant = this.#isTolerant || this.#counted.has(queue)
+    const counts = await Promise.all(lists.map((key) => this.#length(key, isTolerant)))
+    if (this.#declared.has(queue)) this.#counted.add(queue)
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
@@ -127,12 +132,15 @@ export class RedisTopology {
     return (await this.#wire.send('SMEMBERS', this.#keys.binding(exchange))) as string[]
   }
 
-  async #length(key: string): Promise<number> {
+  async #length(key: string, isTolerant: boolean): Promise<number> {
     try {
       return Number(await this.#wire.send('LLEN', key))
     } catch (error) {
-      if (this.#isTolerant && MessagingError.is(error) && error.fault === 'message') return 0
-      throw error
+      if (!MessagingError.is(error) || error.fault !== 'message') throw error
+      if (isTolerant) return 0
+      throw new MessagingError('MESSAGING_DECLARATION_REFUSED', 'channel', error.message, {
+        cause: error,
+      })
     }
   }
 }

@@ -64,6 +64,7 @@ export class Watcher {
     signal.addEventListener('abort', done, { once: true })
     try {
       this.#cork.hold()
+      if (groups.every((keys) => keys.length === 0)) return await woken
       if (this.#tracks) {
         // All in one: a link that breaks now rejects each, and none may go unheard.
         const asked = groups.map(async (keys) => {

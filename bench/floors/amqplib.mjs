@@ -37,7 +37,7 @@ async function consume() {
   })
 }
 
-if (role === 'publish') {
+if (role !== 'consume') {
   await publish(1000)
   await timed(count, () => publish(count))
 } else {

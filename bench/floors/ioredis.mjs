@@ -1,8 +1,8 @@
 // The floor on Redis: LPUSH of 1,000 in a pipeline; claims of 100 by one script into Kombu's `unacked` and
 // `unacked_index`, acknowledged in batches, with envelope and body parsed.
-import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { body, taskMessage, timed } from '../systems/message.mjs'
+import { timed } from '../systems/message.mjs'
+import { envelope } from './envelope.mjs'
 
 const [role, text] = process.argv.slice(2)
 const count = Number(text)
@@ -24,24 +24,6 @@ redis.call('HSET', KEYS[2], unpack(entries))
 redis.call('ZADD', KEYS[3], unpack(index))
 return got`,
 })
-
-function envelope() {
-  const { id, headers } = taskMessage()
-  return JSON.stringify({
-    body: body.toString('base64'),
-    'content-encoding': 'utf-8',
-    'content-type': 'application/json',
-    headers,
-    properties: {
-      correlation_id: id,
-      delivery_mode: 2,
-      delivery_info: { exchange: '', routing_key: 'bench' },
-      priority: 0,
-      body_encoding: 'base64',
-      delivery_tag: randomUUID(),
-    },
-  })
-}
 
 async function publish(many) {
   for (let sent = 0; sent < many; sent += 1000) {
@@ -71,7 +53,7 @@ async function consume() {
 }
 
 await redis.del('bench', 'unacked', 'unacked_index')
-if (role === 'publish') {
+if (role !== 'consume') {
   await publish(1000)
   await timed(count, () => publish(count))
 } else {

@@ -1,4 +1,4 @@
-// Ourselves: `messaging.mjs publish|consume COUNT`, by the public API.
+// Ourselves: `messaging.mjs publish|send-many|consume COUNT`, by the public API.
 import { Connection } from '@celeriac/messaging'
 import { body, taskMessage, timed } from './message.mjs'
 
@@ -30,6 +30,14 @@ async function publish(many) {
   }
 }
 
+async function sendMany(many) {
+  const { id, headers } = taskMessage()
+  const values = Array.from({ length: many }, () => body)
+  const options = { routingKey: jobs, headers, correlationId: id, contentType: 'application/json' }
+  const { confirmed } = await producer.sendMany(values, options)
+  if (confirmed !== many) throw new Error(`${confirmed} of ${many} were confirmed`)
+}
+
 async function consume() {
   let seen = 0
   let done
@@ -59,6 +67,9 @@ await connection.withChannel(async (channel) => {
 if (role === 'publish') {
   await publish(1000)
   await timed(count, () => publish(count))
+} else if (role === 'send-many') {
+  await sendMany(1000)
+  await timed(count, () => sendMany(count))
 } else {
   await publish(count)
   await timed(count, consume)

@@ -21,12 +21,7 @@ function connect(url: string, options: object = {}): Connection {
   return connection
 }
 
-type Mistake = readonly [
-  what: string,
-  code: MessagingCode,
-  says: string,
-  make: () => Promise<unknown> | unknown,
-]
+type Mistake = readonly [what: string, code: MessagingCode, says: string, make: () => unknown]
 
 /** Each has two seconds. */
 function named(mistakes: readonly Mistake[]): void {

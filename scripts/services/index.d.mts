@@ -108,6 +108,17 @@ export function startPrivateRedis(
     readonly args?: readonly string[]
   },
 ): Promise<ControlledServer>
+/** A Redis Sentinel that watches one master. */
+export function startPrivateSentinel(options: {
+  readonly masterName: string
+  readonly masterPort: number
+  /** Sentinels that must agree that the master is down; default 1. */
+  readonly quorum?: number
+  /** Silence after which the master counts as down, in ms; default 1000. */
+  readonly downMs?: number
+  readonly dir?: string
+  readonly log?: (line: string) => void
+}): Promise<ControlledServer>
 /** A server that speaks MongoDB's protocol; built at the first use on a machine. */
 export function startPrivateMongo(options?: PrivateServerOptions): Promise<ControlledServer>
 export function startPrivateRabbit(

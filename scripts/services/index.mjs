@@ -18,7 +18,7 @@ export { probeMongo } from './mongodb-probe.mjs'
 export { startPrivateMongo } from './mongodb.mjs'
 export { probePostgres, startPrivatePostgres } from './postgres.mjs'
 export { startPrivateRabbit } from './rabbitmq.mjs'
-export { startPrivateRedis } from './redis.mjs'
+export { startPrivateRedis, startPrivateSentinel } from './redis.mjs'
 export { probeAmqp, probeRedis, freePort, masked } from './probe.mjs'
 export { readRecord, stateDir } from './state.mjs'
 

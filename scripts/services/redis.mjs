@@ -71,3 +71,48 @@ export async function startPrivateRedis({
   await server.start()
   return server
 }
+
+/**
+ * Starts a sentinel that watches one master; as `startPrivateRedis` otherwise. `downMs`: how long a master
+ * says nothing before it counts as down.
+ */
+export async function startPrivateSentinel({
+  masterName,
+  masterPort,
+  quorum = 1,
+  downMs = 1000,
+  dir = throwAwayDir('sentinel'),
+  log = () => {},
+}) {
+  const command = await binary(log)
+  const port = await freePort()
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+  // A sentinel writes what it learns into its own configuration.
+  const file = path.join(dir, 'sentinel.conf')
+  const lines = [
+    `port ${String(port)}`,
+    'bind 127.0.0.1',
+    `dir ${dir}`,
+    `sentinel monitor ${masterName} 127.0.0.1 ${String(masterPort)} ${String(quorum)}`,
+    `sentinel down-after-milliseconds ${masterName} ${String(downMs)}`,
+    `sentinel failover-timeout ${masterName} 5000`,
+  ]
+  fs.writeFileSync(file, `${lines.join('\n')}\n`)
+  const recipe = {
+    name: 'sentinel',
+    url: redis.urlFor(port),
+    port,
+    dir,
+    logFile: path.join(dir, 'sentinel.log'),
+    command,
+    args: [file, '--sentinel'],
+    env: {},
+    cwd: dir,
+    startMs: 20_000,
+    stopMs: 5000,
+  }
+  const ready = () => probeRedis(recipe.url, { deadlineMs: 2000 })
+  const server = controlledServer(recipe, { ready, tied: true })
+  await server.start()
+  return server
+}

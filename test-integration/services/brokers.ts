@@ -13,6 +13,7 @@ export {
   startPrivatePostgres,
   startPrivateRabbit,
   startPrivateRedis,
+  startPrivateSentinel,
 } from '../../scripts/services/index.mjs'
 export type {
   ControlledRabbit,

@@ -90,10 +90,10 @@ describe('names of message files', () => {
 })
 
 describe('the folders of a URL', () => {
-  it('are those of Kombu by default, and lie in its path', () => {
+  it('are one for reading and writing by default, and lie in its path', () => {
     expect(foldersOf({ host: '', path: '', options: {} })).toEqual({
       in: resolve('data_in'),
-      out: resolve('data_out'),
+      out: resolve('data_in'),
       control: resolve('control'),
       processed: undefined,
     })

@@ -43,9 +43,11 @@ export function foldersOf({ host, path, options }: Pick<Target, 'host' | 'path' 
     }
     return resolve(base, name)
   }
+  const inside = folder('dataFolderIn', 'data_in')
   return {
-    in: folder('dataFolderIn', 'data_in'),
-    out: folder('dataFolderOut', 'data_out'),
+    in: inside,
+    // Not Kombu's `data_out`: who publishes and consumes at one place would wait for ever.
+    out: folder('dataFolderOut', inside),
     control: folder('controlFolder', 'control'),
     processed:
       options['storeProcessed'] === true ? folder('processedFolder', 'processed') : undefined,
@@ -53,7 +55,7 @@ export function foldersOf({ host, path, options }: Pick<Target, 'host' | 'path' 
 }
 
 /**
- * Transport options, Kombu's: `dataFolderIn` (`data_in`), `dataFolderOut` (`data_out`), `controlFolder`
+ * Transport options, Kombu's: `dataFolderIn` (`data_in`), `dataFolderOut` (the same one), `controlFolder`
  * (`control`), `storeProcessed` (false), `processedFolder` (`processed`).
  */
 export const filesystem = virtualTransport({

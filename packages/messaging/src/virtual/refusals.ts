@@ -36,13 +36,19 @@ export function refuseArguments(
   }
 }
 
+/** Arguments that say how RabbitMQ keeps a queue, and change nothing here. */
+const meaningless = new Set(['x-max-priority', 'x-queue-type'])
+
 /** Refuses what a queue cannot become by declaring it again; Kombu: `NotEquivalent`. */
 export function refuseDifference(before: Queue, after: Queue): void {
-  const different = (['durable', 'exclusive', 'autoDelete'] as const).filter(
+  const different: string[] = (['durable', 'exclusive', 'autoDelete'] as const).filter(
     (field) => before[field] !== after[field],
-  ) as string[]
-  for (const name of new Set([...Object.keys(before.arguments), ...Object.keys(after.arguments)]))
-    if (before.arguments[name] !== after.arguments[name]) different.push(name)
+  )
+  for (const name of new Set([...Object.keys(before.arguments), ...Object.keys(after.arguments)])) {
+    if (meaningless.has(name)) continue
+    if (JSON.stringify(before.arguments[name]) !== JSON.stringify(after.arguments[name]))
+      different.push(name)
+  }
   if (different.length === 0) return
   throw refused(
     `queue '${after.name}' was declared with another ${different.join(', ')}; declare it as it is, or remove it first`,

@@ -24,3 +24,11 @@ export const loadSqliteClients = async () => ({
   ...(await import('./transports/sqlite/bell.ts')),
 })
 export type { SqliteDatabase, SqliteStatement } from './clients/sqlite.ts'
+
+export {
+  delayedKey,
+  DelayLadder,
+  longestDelay,
+  undelayedKey,
+  type DelayLadderOptions,
+} from './transports/amqp/delay-ladder.ts'

@@ -23,6 +23,12 @@ export interface PublishOptions {
   readonly deliveryMode?: DeliveryMode
   /** Seconds the broker may keep the message. */
   readonly expiration?: number
+  /**
+   * Seconds before which nobody gets it, where the broker can hold what is published (`delayedPublish`);
+   * refused with `MESSAGING_NOT_SUPPORTED` elsewhere. RabbitMQ rounds up to whole seconds, keeps no
+   * expiration of such a message, and wants the type of its exchange to be known.
+   */
+  readonly delay?: number
   readonly correlationId?: string
   readonly replyTo?: string
   readonly messageId?: string

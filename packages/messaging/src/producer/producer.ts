@@ -226,6 +226,10 @@ export class Producer {
           ),
         },
         ...(options.mandatory !== undefined && { mandatory: options.mandatory }),
+        ...(options.delay !== undefined && {
+          delayUntilMs: this.#link.ambient.clock.now() + secondsOf(options.delay) * 1000,
+          ...(!isName && { exchangeType: exchange.type }),
+        }),
       },
       declare: options.declare ?? (declares ? [exchange] : undefined),
     }
@@ -280,6 +284,12 @@ export class Producer {
     this.#unfinished -= count
     if (this.#unfinished === 0) this.#idle?.()
   }
+}
+
+function secondsOf(delay: number): number {
+  if (delay >= 0) return delay
+  const found = `delay must be a number of at least 0, found ${delay}`
+  throw new MessagingError('MESSAGING_OPTION_INVALID', 'message', found)
 }
 
 function* chunksOf(values: Iterable<unknown>): Generator<unknown[]> {

@@ -12,6 +12,8 @@ export interface Capabilities {
   readonly priority: 'none' | 'high-first' | 'low-first'
   /** `delayUntilMs` as an outcome: the broker holds a message until its time. */
   readonly delay: boolean
+  /** `delayUntilMs` of a publication: the broker holds a message from the start. Left out: it cannot. */
+  readonly delayedPublish?: boolean
   /** An unroutable mandatory message comes back as `MESSAGING_UNROUTABLE`. */
   readonly mandatory: boolean
   /** Messages whose time is over (`expirationMs`, or the queue's `messageTtlMs`) are not delivered. */

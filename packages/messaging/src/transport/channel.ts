@@ -11,7 +11,7 @@ import type { MessagingError } from '../kernel/errors.ts'
 import type { Delivery, Settle } from '../message/delivery.ts'
 import type { Message } from '../message/message.ts'
 import type { Binding, ExchangeBinding } from '../topology/binding.ts'
-import type { Arguments, Exchange } from '../topology/exchange.ts'
+import type { Arguments, Exchange, ExchangeType } from '../topology/exchange.ts'
 import type { Queue } from '../topology/queue.ts'
 
 export interface Publication {
@@ -22,6 +22,10 @@ export interface Publication {
   readonly mandatory?: boolean
   /** Delivered also when its expiration is over, where the broker allows: its consumer has to know. */
   readonly keepExpired?: boolean
+  /** Wall clock before which nobody gets it; refused by name without the capability `delayedPublish`. */
+  readonly delayUntilMs?: number
+  /** Of the exchange, where it is known; a delay may depend on it. */
+  readonly exchangeType?: ExchangeType
 }
 
 /** Which publications of a batch were not stored, by their place in it; undefined when all were. */

@@ -5,11 +5,14 @@ import type { Queue } from '../topology/queue.ts'
 import type { Publication, PublishFailures } from '../transport/channel.ts'
 import { encodeEnvelope } from './envelope.ts'
 import type { KnownQueues } from './known-queues.ts'
+import { notSupported, type Capabilities } from '../transport/capabilities.ts'
 import { unroutable } from './refusals.ts'
 import { Router } from './routing.ts'
 import type { MessageStore, Push } from './store.ts'
 
 export interface PublishPlace {
+  readonly name: string
+  readonly capabilities: Capabilities
   readonly store: MessageStore
   readonly ambient: Ambient
   readonly queues: KnownQueues
@@ -19,7 +22,7 @@ export interface PublishPlace {
 
 /** Bindings are read once for each exchange of the batch; the pushes leave as one. */
 export async function publishBatch(
-  { store, ambient, queues: known, expectDue }: PublishPlace,
+  { name, capabilities, store, ambient, queues: known, expectDue }: PublishPlace,
   batch: readonly Publication[],
 ): Promise<PublishFailures> {
   const pushes: Push[] = []
@@ -43,7 +46,8 @@ export async function publishBatch(
     }
   }
   const push = (i: number, queue: string, declared: Queue | undefined): boolean => {
-    const { message, keepExpired } = batch[i]!
+    const { message, keepExpired, delayUntilMs } = batch[i]!
+    const dueAtMs = delayUntilMs !== undefined && delayUntilMs > now ? delayUntilMs : undefined
     const { expirationMs = Infinity, priority } = message.properties
     const ttl = declared?.arguments['x-message-ttl']
     const livesMs = Math.min(
@@ -56,11 +60,16 @@ export async function publishBatch(
     const text = encode(i, expiresAtMs)
     if (text === undefined) return false
     places.push(i)
-    pushes.push({ queue, text, priority, expiresAtMs })
+    if (dueAtMs !== undefined && dueAtMs < firstDueMs) firstDueMs = dueAtMs
+    pushes.push({ queue, text, priority, expiresAtMs, ...(dueAtMs !== undefined && { dueAtMs }) })
     return true
   }
   for (let i = 0; i < batch.length; i++) {
-    const { exchange, routingKey, message, mandatory } = batch[i]!
+    const { exchange, routingKey, message, mandatory, delayUntilMs } = batch[i]!
+    if (delayUntilMs !== undefined && !capabilities.delayedPublish) {
+      fail(i, notSupported(name, 'hold a published message until a time'))
+      continue
+    }
     if (exchange === '') {
       if (mandatory && !(await store.hasQueue(routingKey))) fail(i, unroutable('', routingKey))
       else {

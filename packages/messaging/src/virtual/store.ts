@@ -26,6 +26,8 @@ export interface Push {
    * it. One that does not hands expired messages out in `TickResult.expired`.
    */
   readonly expiresAtMs?: number | undefined
+  /** Wall clock before which nobody may get it; only with the capability `delayedPublish`. */
+  readonly dueAtMs?: number | undefined
 }
 
 /** A message handed to this session. */
@@ -70,7 +72,6 @@ export interface MessageStore {
    * that of `StoreContext.resumes` when its lease still stood and this session goes on with it.
    */
   readonly identity?: string
-
   /** Keeps what the store needs to know of a queue; declaring again is fine. */
   declareQueue(queue: Queue): Promise<void>
   /** The queue as it was last declared; only of stores with the capability `deadLetters`. */

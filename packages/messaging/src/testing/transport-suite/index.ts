@@ -6,6 +6,7 @@ import type { Runner } from '../runner.ts'
 import { closeTests } from './close.ts'
 import { consumeTests } from './consume.ts'
 import { deadLetterTests } from './dead-letters.ts'
+import { delayTests } from './delays.ts'
 import { exchangeTests } from './exchanges.ts'
 import type { TransportHarness } from './harness.ts'
 import { publishTests } from './publish.ts'
@@ -19,6 +20,7 @@ export function transportSuite(runner: Runner, harness: TransportHarness): void 
   const checked = withDeviations(runner, harness)
   runner.describe(`transport: ${harness.name}`, () => {
     publishTests(checked, harness)
+    delayTests(checked, harness)
     topologyTests(checked, harness)
     exchangeTests(checked, harness)
     queueTests(checked, harness)

@@ -85,6 +85,7 @@ export class AmqpChannel implements Channel {
       )
     }
     this.#session.exchanges.add(name)
+    if (!options?.passive) this.#session.exchangeTypes.set(name, type)
   }
 
   async removeExchange(name: string, options: { ifUnused?: boolean } = {}): Promise<void> {
@@ -170,23 +171,24 @@ export class AmqpChannel implements Channel {
 
   async publish(batch: readonly Publication[]): Promise<PublishFailures> {
     this.#check()
-    const { exchanges } = this.#session
-    if (batch.every(({ exchange }) => exchanges.has(exchange))) {
+    const { exchanges, delays } = this.#session
+    if (batch.every((one) => one.delayUntilMs === undefined && exchanges.has(one.exchange))) {
       return await this.#publisher.publish(batch)
     }
+    const { batch: undelayed, failures } = await delays.undelay(batch)
     // The broker ends a channel at the first publish to an exchange that is not there, and with it
     // everything that is not confirmed; so it is asked once, on a channel of no importance.
-    const missing = await this.#session.missingExchanges(batch.map(({ exchange }) => exchange))
+    const missing = await this.#session.missingExchanges(undelayed.map(({ exchange }) => exchange))
     this.#check()
-    if (missing.size === 0) return await this.#publisher.publish(batch)
     const places: number[] = []
-    const failures = new Map<number, MessagingError>()
-    for (let i = 0; i < batch.length; i++) {
-      const { exchange } = batch[i]!
+    for (let i = 0; i < undelayed.length; i++) {
+      const { exchange } = undelayed[i]!
+      if (failures.has(i)) continue
       if (missing.has(exchange)) failures.set(i, noExchange(exchange))
       else places.push(i)
     }
-    const refused = await this.#publisher.publish(places.map((i) => batch[i]!))
+    if (places.length === undelayed.length) return await this.#publisher.publish(undelayed)
+    const refused = await this.#publisher.publish(places.map((i) => undelayed[i]!))
     for (const [at, error] of refused ?? []) failures.set(places[at]!, error)
     return failures
   }

@@ -6,6 +6,7 @@ import type { GetMessage, ConsumeMessage } from 'amqplib/callback_api'
 import { attemptsHeader } from '../../virtual/envelope.ts'
 import { Delivery, type Settle } from '../../message/delivery.ts'
 import type { OnDeliveries } from '../../transport/channel.ts'
+import { delayedOrigin } from './delay-ladder.ts'
 import { toMessage } from './values.ts'
 
 export interface Consumer {
@@ -111,8 +112,7 @@ export class Inbox {
         receipt: deliveryTag,
         consumerTag,
         queue,
-        exchange,
-        routingKey,
+        ...(delayedOrigin(exchange, routingKey) ?? { exchange, routingKey }),
         redelivered,
         // Classic queues do not count; that it was out before is all they tell.
         attempts: redelivered ? Math.max(attempts, 1) : attempts,

@@ -5,7 +5,10 @@ import { sleep, type Clock } from '../../kernel/clock.ts'
 import { MessagingError } from '../../kernel/errors.ts'
 import type { Channel } from '../../transport/channel.ts'
 import type { ConnectOptions, Session } from '../../transport/transport.ts'
+import type { ExchangeType } from '../../topology/exchange.ts'
 import { AmqpChannel } from './channel.ts'
+import { Delays } from './delays.ts'
+import { ladderOptions } from './options.ts'
 import { channelError, isTransientRefusal, linkError, reply, replyCodeOf } from './faults.ts'
 import { socketOf } from './wire.ts'
 
@@ -23,6 +26,9 @@ export class AmqpSession implements Session {
   readonly server: string
   /** Exchanges that exist for all we know. Written by channels. */
   readonly exchanges = new Set(['', 'amq.direct', 'amq.topic', 'amq.fanout', 'amq.headers'])
+  /** Types of exchanges that were declared here. Written by channels. */
+  readonly exchangeTypes = new Map<string, ExchangeType>()
+  readonly delays: Delays
   /** Queues that know a window for each consumer only. Written by channels. */
   readonly perConsumerQueues = new Set<string>()
   readonly #model: Connection
@@ -42,6 +48,15 @@ export class AmqpSession implements Session {
     this.#ambient = ambient
     this.#masked = target.masked
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
+    this.delays = new Delays(
+      {
+        exchanges: this.exchanges,
+        exchangeTypes: this.exchangeTypes,
+        openChannel: () => this.openChannel(),
+        now: () => ambient.clock.now(),
+      },
+      ladderOptions(target),
+    )
     const { product, version } = model.connection.serverProperties
     this.server = `${product} ${version}`
     this.#channelWindow = !refusesChannelWindow(product, version)

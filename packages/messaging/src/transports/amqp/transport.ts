@@ -1,11 +1,12 @@
 /** AMQP 0-9-1, spoken to RabbitMQ through amqplib: `amqp://`, `amqps://` and Kombu's `pyamqp://`. */
-import { connect, credentials, type Connection } from 'amqplib/callback_api'
+import { connect, type Connection } from 'amqplib/callback_api'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MessagingError } from '../../kernel/errors.ts'
 import type { Capabilities } from '../../transport/capabilities.ts'
-import type { ConnectOptions, Session, Target, Transport } from '../../transport/transport.ts'
+import type { ConnectOptions, Session, Transport } from '../../transport/transport.ts'
 import { tlsOf, tlsOptionNames } from '../../transport/tls.ts'
 import { connectError } from './faults.ts'
+import { ladderOptions, login, numbers, ownOptions } from './options.ts'
 import { AmqpSession } from './session.ts'
 import { corkWrites, socketOf } from './wire.ts'
 
@@ -15,6 +16,7 @@ export const capabilities: Capabilities = {
   shared: true,
   priority: 'high-first',
   delay: false,
+  delayedPublish: true,
   mandatory: true,
   messageTtl: true,
   queueExpiry: true,
@@ -28,26 +30,10 @@ export const capabilities: Capabilities = {
   exclusiveQueues: true,
 }
 
-const ownOptions = [
-  'loginMethod',
-  'frameMax',
-  'channelMax',
-  'keepAlive',
-  'noDelay',
-  'clientProperties',
-  // Kombu's, which mean nothing here: confirms are always on, and each operation has a deadline.
-  'confirmPublish',
-  'readTimeout',
-  'writeTimeout',
-  'maxRetries',
-  'intervalStart',
-  'intervalStep',
-  'intervalMax',
-]
-
 /**
  * Transport options: those of TLS (transport/tls.ts), `loginMethod` (`PLAIN`, `AMQPLAIN`,
- * `EXTERNAL`), `frameMax`, `channelMax`, `keepAlive`, `noDelay`, `clientProperties`.
+ * `EXTERNAL`), `frameMax`, `channelMax`, `keepAlive`, `noDelay`, `clientProperties`, `delayQueueType`
+ * (`quorum`, `classic`) and `delayPrefix` of the ladder for delayed messages.
  */
 export const amqp: Transport = {
   name: 'amqp',
@@ -82,6 +68,8 @@ function open(options: ConnectOptions): Promise<Session> {
         heartbeat: Math.ceil(heartbeatSeconds),
         ...numbers(target, ['frameMax', 'channelMax']),
       }
+      // Told now, not when the link is open.
+      ladderOptions(target)
       connect(place, socketOptions(options), (error: Error | null, model: Connection) => {
         // All in this turn: the next event may be an error, and must find a listener.
         if (error !== null) return fail(error)
@@ -110,40 +98,4 @@ function socketOptions({ target, timeoutMs, clientName }: ConnectOptions): objec
       ...(typeof clientProperties === 'object' && clientProperties),
     },
   }
-}
-
-function login(target: Target): ReturnType<typeof credentials.plain | typeof credentials.external> {
-  const { username = 'guest', password = 'guest', options } = target
-  const { loginMethod = 'PLAIN' } = options
-  switch (loginMethod) {
-    case 'PLAIN':
-      return credentials.plain(username, password)
-    case 'AMQPLAIN':
-      return credentials.amqplain(username, password)
-    case 'EXTERNAL':
-      return credentials.external()
-    default:
-      throw new MessagingError(
-        'MESSAGING_OPTION_INVALID',
-        'fatal',
-        `the AMQP transport option loginMethod must be PLAIN, AMQPLAIN or EXTERNAL, found ${JSON.stringify(loginMethod)}`,
-      )
-  }
-}
-
-function numbers({ options }: Target, names: readonly string[]): Record<string, number> {
-  const found: Record<string, number> = {}
-  for (const name of names) {
-    const value = options[name]
-    if (value === undefined) continue
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
-      throw new MessagingError(
-        'MESSAGING_OPTION_INVALID',
-        'fatal',
-        `the AMQP transport option ${name} must be a whole number, found ${JSON.stringify(value)}`,
-      )
-    }
-    found[name] = value
-  }
-  return found
 }

@@ -101,10 +101,11 @@ export class MemoryStore implements MessageStore {
 
   async push(batch: readonly Push[]): Promise<PublishFailures> {
     let failures: Map<number, MessagingError> | undefined
-    for (const [i, { queue, text, priority = 0, expiresAtMs }] of batch.entries()) {
+    for (const [i, { queue, text, priority = 0, expiresAtMs, dueAtMs }] of batch.entries()) {
       const receipt = this.#broker.nextReceipt()
       const held = { receipt, queue, text, priority, expiresAtMs, attempts: 0 }
-      if (!this.#broker.put(held, false)) (failures ??= new Map()).set(i, queueFull(queue))
+      if (dueAtMs !== undefined) this.#broker.delay(held, dueAtMs)
+      else if (!this.#broker.put(held, false)) (failures ??= new Map()).set(i, queueFull(queue))
     }
     if (this.#broker.hasDead) this.#context.events.onDue()
     return failures

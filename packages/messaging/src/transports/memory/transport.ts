@@ -15,6 +15,7 @@ export const capabilities: Capabilities = {
   shared: false,
   priority: 'high-first',
   delay: true,
+  delayedPublish: true,
   mandatory: true,
   messageTtl: true,
   queueExpiry: true,

@@ -97,7 +97,7 @@ const sources = {
   rollback: 'ROLLBACK',
   dataVersion: 'PRAGMA data_version',
 
-  push: 'INSERT INTO celeriac_messages (queue, priority, text, expires) VALUES (?, ?, ?, ?)',
+  push: 'INSERT INTO celeriac_messages (queue, priority, text, expires, due) VALUES (?, ?, ?, ?, ?)',
   isWaiting: `SELECT 1 AS found FROM celeriac_messages WHERE queue = ? AND ${waiting} LIMIT 1`,
   count: `SELECT count(*) AS count FROM celeriac_messages WHERE queue = ? AND ${waiting}`,
   purge: `DELETE FROM celeriac_messages WHERE queue = ? AND ${waiting}`,

@@ -206,8 +206,9 @@ export class SqliteStore implements MessageStore {
   async push(batch: readonly Push[]): Promise<void> {
     await this.#write(() => {
       const { push } = this.#broker.sql
-      for (const { queue, text, priority = 0, expiresAtMs = null } of batch) {
-        push.run(queue, Math.min(Math.max(Math.trunc(priority), 0), 255), text, expiresAtMs)
+      for (const { queue, text, priority = 0, expiresAtMs = null, dueAtMs } of batch) {
+        const due = dueAtMs === undefined ? null : Math.ceil(dueAtMs)
+        push.run(queue, Math.min(Math.max(Math.trunc(priority), 0), 255), text, expiresAtMs, due)
         this.#broker.touch(queue)
       }
     })

@@ -16,6 +16,7 @@ export const capabilities: Capabilities = {
   shared: true,
   priority: 'high-first',
   delay: true,
+  delayedPublish: true,
   mandatory: true,
   messageTtl: true,
   queueExpiry: true,

@@ -5,15 +5,22 @@ import type { Services } from './load-app.ts'
 /** Writes what happens to the connection. */
 export function logConnection({ connection }: Services, log: Logger): void {
   const urls = connection.urls.join(' or ')
-  connection.signals.on('connected', ({ url, server, recovered }) =>
-    log.info(`${recovered ? 'connected again' : 'connected'} to ${url} (${server})`),
-  )
-  connection.signals.on('disconnected', ({ error }) =>
-    log.warn(`the connection to the broker is lost: ${error.message}`),
+  const what = { any: 'the broker', publish: 'the broker, to publish' } as const
+  connection.signals.on('connected', ({ url, server, recovered, purpose }) => {
+    // The second link is nobody's business while all is well.
+    if (purpose === 'any' || recovered)
+      log.info(`${recovered ? 'connected again' : 'connected'} to ${url} (${server})`)
+  })
+  connection.signals.on('disconnected', ({ error, purpose }) =>
+    log.warn(`the connection to ${what[purpose]} is lost: ${error.message}`),
   )
   connection.signals.on('retrying', ({ error, attempt }) =>
     log.warn(`cannot connect to ${urls}: ${error.message}; trying again (attempt ${attempt})`),
   )
+  connection.signals.on('blocked', ({ reason }) =>
+    log.warn(`the broker takes no messages for now (${reason}); sends wait for their deadline`),
+  )
+  connection.signals.on('unblocked', () => log.info('the broker takes messages again'))
 }
 
 /**

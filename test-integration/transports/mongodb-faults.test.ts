@@ -207,8 +207,8 @@ describeWith('mongodb', 'a MongoDB that goes away', () => {
 
       // Not by number: what was stored and never confirmed comes as well.
       const missing = () => {
-        const seen = new Set(inbox.texts)
-        return confirmed.filter((text) => !seen.has(text))
+        const got = new Set(inbox.texts)
+        return confirmed.filter((text) => !got.has(text))
       }
       await until(() => missing().length === 0, 25_000)
       const seen = new Set(inbox.texts)

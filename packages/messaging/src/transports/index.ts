@@ -22,6 +22,8 @@ export const transports = {
   redis: { load: redis, defaultPort: 6379 },
   rediss: { load: redis, defaultPort: 6379 },
   'redis+socket': { load: redis, defaultPort: undefined },
+  'redis+cluster': { load: redis, defaultPort: 6379, gathers: true },
+  'rediss+cluster': { load: redis, defaultPort: 6379, gathers: true },
   sentinel: { load: redis, defaultPort: 26379, gathers: true },
   postgres: { load: postgres, defaultPort: 5432 },
   postgresql: { load: postgres, defaultPort: 5432 },

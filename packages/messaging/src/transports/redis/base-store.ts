@@ -200,18 +200,25 @@ export abstract class BaseStore implements MessageStore {
   protected abstract leaveAll(): Promise<void>
   protected abstract hangUp(): void
 
-  protected partition(queue: string): Partition {
+  /** `quick`: for what had better come again than wait; `session`: the name of a fresh lease. */
+  protected partition(queue: string, quick = this.wire, session = this.context.session): Partition {
     return new Partition(
       {
         wire: this.wire,
+        quick,
         keys: this.keys,
         options: this.options,
-        session: this.context.session,
+        session,
+        unique: this.context.session,
         leaseMs: this.tickMs * 3,
         route: this.topology.route,
       },
       this.keys.partition(queue),
     )
+  }
+
+  protected isJoined(queue: string): boolean {
+    return this.#joined.has(queue)
   }
 
   /** Those whose keys are lists, as far as is known. */

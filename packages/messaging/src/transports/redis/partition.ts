@@ -15,10 +15,14 @@ export const chunkSize = 1000
 
 export interface PartitionContext {
   readonly wire: Wire
+  /** For claims and leases, which had better come again than wait; mostly the same. */
+  readonly quick: Wire
   readonly keys: RedisKeys
   readonly options: RedisTransportOptions
-  /** Unique name of this session. */
+  /** Name of a fresh lease. */
   readonly session: string
+  /** Unique to this link: told from what an older one of the same session still has under way. */
+  readonly unique: string
   readonly leaseMs: number
   /** Queues to which a message of an exchange goes back: entries of Python may name one. */
   route(back: Restoration): Promise<string[]>
@@ -61,23 +65,23 @@ export class Partition {
 
   /** Begins the lease; true when it goes on with that of a session whose link broke. */
   async enter(identity: string | undefined): Promise<boolean> {
-    const { session, leaseMs, wire } = this.#context
-    const resumed = `${identity ?? ''}~${session}`
+    const { session, unique, leaseMs, quick } = this.#context
+    const resumed = `${identity ?? ''}~${unique}`
     const args = [session, resumed, identity ?? '', leaseMs, this.#at.heldPrefix]
-    const goesOn = (await wire.script('enter', [this.#at.sessions], args)) === 1
+    const goesOn = (await quick.script('enter', [this.#at.sessions], args)) === 1
     this.#lease = goesOn ? resumed : session
     return goesOn
   }
 
   /** At most `max` messages, urgent ones first; `isFair`: from each queue alike, else the first named first. */
   async claim(queues: readonly string[], max: number, isFair: boolean): Promise<Claimed> {
-    const { keys, wire } = this.#context
+    const { keys, quick } = this.#context
     const { sessions, unacked, unackedIndex, parked, unreadable } = this.#at
     const all = [sessions, unacked, unackedIndex, this.#held, parked, unreadable]
     for (const step of keys.steps) for (const queue of queues) all.push(keys.list(queue, step))
     const args = [this.#lease, Math.min(max, chunkSize), queues.length, isFair ? 1 : 0, ...queues]
-    wire.hold()
-    const out = await wire.script('claim', all, args)
+    quick.hold()
+    const out = await quick.script('claim', all, args)
     if (!Array.isArray(out)) throw leaseLost()
     const taken: Taken[] = []
     for (let i = 2; i < out.length; i += 3) {
@@ -141,9 +145,9 @@ export class Partition {
 
   /** Renews the lease; gives back what dead sessions held and what is due. */
   async tick(refresh: boolean, { channel, inUse }: TickExtras): Promise<PartitionTick> {
-    const { wire, keys, options, leaseMs } = this.#context
+    const { wire, quick, keys, options, leaseMs } = this.#context
     const { restoreLimit, visibilitySeconds } = options
-    const out = await wire.script(
+    const out = await quick.script(
       'tick',
       [...this.#settleKeys, this.#at.dead, ...(inUse ? [keys.expiring] : [])],
       [

@@ -28,5 +28,8 @@ export const redis = virtualTransport({
   name: 'redis',
   capabilities,
   options: redisOptionNames,
-  open: (options, context) => RedisStore.open(options, context),
+  open: async (options, context) =>
+    options.target.scheme.endsWith('+cluster')
+      ? await (await import('./cluster-store.ts')).ClusterStore.open(options, context)
+      : await RedisStore.open(options, context),
 })

@@ -14,7 +14,12 @@ const deadlineMs = 20_000
 const atOnce = 2
 
 /** The ability without which an example is refused. */
-const needs = { delayed: 'delay', 'dead-letters': 'deadLetters', mailbox: 'queueExpiry' }
+const needs = {
+  delayed: 'delay',
+  'delayed-publish': 'delayedPublish',
+  'dead-letters': 'deadLetters',
+  mailbox: 'queueExpiry',
+}
 
 /** On shared servers, a corner of our own. */
 const corners = {

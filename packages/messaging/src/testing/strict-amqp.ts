@@ -17,8 +17,8 @@ export interface StrictAmqpOptions {
   readonly globalQos?: 'refuse' | 'downgrade' | 'allow'
   /** The version the server seems to have; default `4.3.0`, `false` leaves its own. */
   readonly version?: string | false
-  /** Sees every frame before anything is done with it. */
-  readonly onFrame?: (frame: AmqpFrame) => void
+  /** Sees every frame before anything is done with it; one for which it answers `drop` goes no further. */
+  readonly onFrame?: (frame: AmqpFrame) => 'drop' | void
 }
 
 interface Link {
@@ -113,8 +113,7 @@ export class StrictAmqpProxy {
 
   #toServer(link: Link, frame: AmqpFrame): void {
     const { onFrame, globalQos = 'refuse', transientQueues = 'refuse' } = this.#options
-    onFrame?.(frame)
-    if (link.refused) return
+    if (onFrame?.(frame) === 'drop' || link.refused) return
     const { method, bytes } = frame
     if (method === '50.10' && transientQueues === 'refuse') {
       const queue = transientQueue(bytes)
@@ -129,8 +128,7 @@ export class StrictAmqpProxy {
 
   #toClient(link: Link, frame: AmqpFrame): void {
     const { onFrame, version = '4.3.0' } = this.#options
-    onFrame?.(frame)
-    if (link.refused) return
+    if (onFrame?.(frame) === 'drop' || link.refused) return
     const isStart = frame.method === '10.10' && version !== false
     pass(isStart ? withVersion(frame.bytes, version) : frame.bytes, link.server, link.client)
   }

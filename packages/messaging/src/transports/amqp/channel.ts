@@ -40,6 +40,8 @@ export class AmqpChannel implements Channel {
   readonly #inbox: Inbox
   readonly #consumers: Consumers
   #over = false
+  /** When the broker answered a request for the last time. */
+  #answeredAtMs = -Infinity
   #closing: Promise<void> | undefined
   #lastError: Error | undefined
   #resolveClosed!: (reason: MessagingError | undefined) => void
@@ -48,7 +50,7 @@ export class AmqpChannel implements Channel {
     this.#session = session
     this.#channel = channel
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
-    this.#publisher = new Publisher(channel)
+    this.#publisher = new Publisher(channel, session.limits)
     this.#settlements = new Settlements(channel, session.clock, () => this.#inbox.handOver())
     this.#inbox = new Inbox(
       this.settle,
@@ -171,6 +173,10 @@ export class AmqpChannel implements Channel {
 
   async publish(batch: readonly Publication[]): Promise<PublishFailures> {
     this.#check()
+    if (this.#session.isBlocked) {
+      await this.#session.unblocked()
+      this.#check()
+    }
     const { exchanges, delays } = this.#session
     if (batch.every((one) => one.delayUntilMs === undefined && exchanges.has(one.exchange))) {
       return await this.#publisher.publish(batch)
@@ -297,16 +303,22 @@ export class AmqpChannel implements Channel {
     if (!this.isOpen) throw channelClosed()
   }
 
-  readonly #call: Call = async (what, run) => {
+  readonly #call: Call = async <T>(
+    what: string,
+    run: (channel: ConfirmChannel, cb: Callback<T>) => void,
+  ): Promise<T> => {
     this.#check()
     try {
-      return await new Promise((resolve, reject) => {
+      const request = new Promise<T>((resolve, reject) => {
         run(this.#channel, (error, result) => {
+          this.#answeredAtMs = this.#session.clock.monotonic()
           if (error === null) resolve(result)
           else reject(error)
         })
       })
+      return await this.#session.answered(request, what, () => this.#answeredAtMs)
     } catch (error) {
+      if (MessagingError.is(error) && error.code === 'MESSAGING_TIMEOUT') this.#fail(error)
       if (MessagingError.is(error) || replyCodeOf(error) !== undefined || !this.#over)
         throw channelError(error, what)
       throw (await this.closed) ?? channelClosed()

@@ -1,5 +1,6 @@
 /** amqplib's errors → typed errors whose fault says what is over: the message, the channel, the link. */
 import { MessagingError, messageOf, type Fault, type MessagingCode } from '../../kernel/errors.ts'
+import type { Publication } from '../../transport/channel.ts'
 
 /** AMQP reply codes that this transport tells apart. */
 export const reply = {
@@ -105,6 +106,70 @@ export function transientQueueError(queue: string, cause?: unknown): MessagingEr
 export function missingExchange(error: unknown): string | undefined {
   if (replyCodeOf(error) !== reply.notFound) return undefined
   return /no exchange '(.*)' in vhost/.exec(messageOf(error))?.[1]
+}
+
+/**
+ * Which publications made the broker end a channel, where its words tell them apart: these are refused, and
+ * everything else that was under way can be sent again. Undefined when nothing is known.
+ */
+export function blame(
+  error: unknown,
+): ((publication: Publication) => MessagingError | undefined) | undefined {
+  const text = messageOf(MessagingError.is(error) ? (error.cause ?? error) : error)
+  const refuse =
+    (isIt: (publication: Publication) => boolean, make: (one: Publication) => MessagingError) =>
+    (one: Publication): MessagingError | undefined =>
+      isIt(one) ? make(one) : undefined
+  const limit = messageLimit(error)
+  if (limit !== undefined) {
+    return refuse(
+      ({ message }) => message.body.length > limit,
+      ({ message }) => tooLarge(message.body.length, limit),
+    )
+  }
+  const refused = (): MessagingError =>
+    new MessagingError('MESSAGING_PUBLISH_REFUSED', 'message', text, { cause: error })
+  const user = /user_id property set to '(.*)' but authenticated user was/.exec(text)?.[1]
+  if (user !== undefined)
+    return refuse(({ message }) => message.properties.userId === user, refused)
+  const exchange = /(?:access to|internal) exchange '(.*)' in vhost/.exec(text)?.[1]
+  if (exchange !== undefined) return refuse((one) => one.exchange === exchange, refused)
+  return undefined
+}
+
+/** The broker's greatest size of a body, when it ended a channel over one that was larger. */
+export function messageLimit(error: unknown): number | undefined {
+  const text = messageOf(MessagingError.is(error) ? (error.cause ?? error) : error)
+  const found = /message size \d+ is larger than (?:configured )?max size (\d+)/.exec(text)
+  return found ? Number(found[1]) : undefined
+}
+
+/** A body the broker will not take. */
+export function tooLarge(bytes: number, limit: number): MessagingError {
+  return new MessagingError(
+    'MESSAGING_TOO_LARGE',
+    'message',
+    `the body has ${bytes} bytes, and this broker takes at most ${limit} (its setting max_message_size); compress it, or send where it is kept`,
+  )
+}
+
+/** Headers and properties that do not fit into one frame, as AMQP wants them. */
+export function headersTooLarge(limit: number): MessagingError {
+  return new MessagingError(
+    'MESSAGING_TOO_LARGE',
+    'message',
+    `the headers of this message are longer than the frame of ${limit} bytes that this link has (frame_max); put large values into the body`,
+  )
+}
+
+/** All channels of a link are in use. */
+export function channelsExhausted(most: number, cause: unknown): MessagingError {
+  return new MessagingError(
+    'MESSAGING_POOL_EXHAUSTED',
+    'channel',
+    `all ${most} channels of this link are in use; close what is not needed, or raise channelMax here and channel_max at the broker`,
+    { cause },
+  )
 }
 
 /** A message that could not be written as AMQP frames. */

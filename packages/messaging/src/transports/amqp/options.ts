@@ -14,9 +14,9 @@ export const ownOptions = [
   'clientProperties',
   'delayQueueType',
   'delayPrefix',
+  'readTimeout',
   // Kombu's, which mean nothing here: confirms are always on, and each operation has a deadline.
   'confirmPublish',
-  'readTimeout',
   'writeTimeout',
   'maxRetries',
   'intervalStart',
@@ -53,6 +53,13 @@ export function numbers({ options }: Target, names: readonly string[]): Record<s
     found[name] = value
   }
   return found
+}
+
+/** Milliseconds the broker may take to answer a request. Throws `MESSAGING_OPTION_INVALID`. */
+export function answerMs({ options }: Target): number {
+  const seconds = options['readTimeout'] ?? 20
+  if (typeof seconds === 'number' && seconds > 0) return seconds * 1000
+  throw invalid('readTimeout', 'a number of seconds greater than 0', seconds)
 }
 
 /** The ladder for delayed messages. Throws `MESSAGING_OPTION_INVALID`. */

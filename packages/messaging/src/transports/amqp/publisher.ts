@@ -6,11 +6,20 @@ import type { ConfirmChannel, Message as Returned } from 'amqplib/callback_api'
 import { isDeepStrictEqual } from 'node:util'
 import { MessagingError } from '../../kernel/errors.ts'
 import type { Publication, PublishFailures } from '../../transport/channel.ts'
-import { encodeError } from './faults.ts'
-import { fromTable, toBuffer, toOptions, toTable } from './values.ts'
+import { blame, encodeError, headersTooLarge, messageLimit, tooLarge } from './faults.ts'
+import { fromTable, headerSize, toBuffer, toOptions, toTable } from './values.ts'
 import { send } from './wire.ts'
 
+/** What the broker takes; one object for a link, which learns. */
+export interface Limits {
+  /** Longest body, once it is known. */
+  bodyBytes: number
+  /** Longest frame for the headers, where it is shorter than what the encoder writes at all. */
+  readonly headerBytes: number
+}
+
 interface Batch {
+  readonly publications: readonly Publication[]
   left: number
   /** 1 at the place of everything the broker has answered for. */
   readonly answered: Uint8Array
@@ -28,13 +37,15 @@ interface Mandatory {
 
 export class Publisher {
   readonly #channel: ConfirmChannel
+  readonly #limits: Limits
   readonly #batches = new Set<Batch>()
   /** By exchange and routing key, in the order of publishing. */
   readonly #mandatory = new Map<string, Set<Mandatory>>()
   #idle: (() => void) | undefined
 
-  constructor(channel: ConfirmChannel) {
+  constructor(channel: ConfirmChannel, limits: Limits) {
     this.#channel = channel
+    this.#limits = limits
     channel.on('return', (returned: Returned) => this.#onReturn(returned))
   }
 
@@ -47,7 +58,7 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       const left = publications.length
       const answered = new Uint8Array(left)
-      const batch: Batch = { left, answered, failures: undefined, resolve, reject }
+      const batch: Batch = { publications, left, answered, failures: undefined, resolve, reject }
       this.#batches.add(batch)
       for (let i = 0; i < publications.length; i++) this.#write(batch, publications[i]!, i)
       if (publications.length === 0) this.#finish(batch)
@@ -56,10 +67,12 @@ export class Publisher {
 
   /** Nothing is known of what was not confirmed by now: what was, is not to be sent again. */
   fail(reason: MessagingError): void {
+    this.#limits.bodyBytes = Math.min(this.#limits.bodyBytes, messageLimit(reason) ?? Infinity)
+    const guilty = blame(reason)
     const batches = [...this.#batches]
     this.#batches.clear()
     this.#mandatory.clear()
-    for (const batch of batches) this.#fail(batch, reason)
+    for (const batch of batches) this.#fail(batch, reason, guilty)
     this.#idle?.()
   }
 
@@ -74,6 +87,10 @@ export class Publisher {
     try {
       const options = toOptions(message, mandatory)
       const body = toBuffer(message.body)
+      const { bodyBytes, headerBytes } = this.#limits
+      if (body.length > bodyBytes) throw tooLarge(body.length, bodyBytes)
+      if (headerBytes < Infinity && headerSize(options) > headerBytes)
+        throw headersTooLarge(headerBytes)
       send(this.#channel, exchange, routingKey, body, options, (error) => {
         // Only a refusal is an answer; a channel that ends says so through `fail`.
         if (error !== null && error.message !== 'message nacked') return
@@ -94,10 +111,10 @@ export class Publisher {
     ;(batch.failures ??= new Map<number, MessagingError>()).set(index, error)
   }
 
-  #fail(batch: Batch, reason: MessagingError): void {
-    if (batch.left === batch.answered.length) return batch.reject(reason)
+  #fail(batch: Batch, reason: MessagingError, guilty: ReturnType<typeof blame>): void {
+    if (!guilty && batch.left === batch.answered.length) return batch.reject(reason)
     for (const [i, answered] of batch.answered.entries())
-      if (answered === 0) this.#refuse(batch, i, reason)
+      if (answered === 0) this.#refuse(batch, i, guilty?.(batch.publications[i]!) ?? reason)
     batch.resolve(batch.failures)
   }
 

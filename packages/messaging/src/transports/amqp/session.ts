@@ -2,18 +2,32 @@
 import type { ConfirmChannel, Connection } from 'amqplib/callback_api'
 import type { Ambient } from '../../kernel/ambient.ts'
 import { sleep, type Clock } from '../../kernel/clock.ts'
-import { MessagingError } from '../../kernel/errors.ts'
+import { MessagingError, messageOf } from '../../kernel/errors.ts'
 import type { Channel } from '../../transport/channel.ts'
 import type { ConnectOptions, Session } from '../../transport/transport.ts'
 import type { ExchangeType } from '../../topology/exchange.ts'
 import { AmqpChannel } from './channel.ts'
 import { Delays } from './delays.ts'
-import { ladderOptions } from './options.ts'
-import { channelError, isTransientRefusal, linkError, reply, replyCodeOf } from './faults.ts'
-import { socketOf } from './wire.ts'
+import { answerMs, ladderOptions } from './options.ts'
+import type { Limits } from './publisher.ts'
+import {
+  channelError,
+  channelsExhausted,
+  isTransientRefusal,
+  linkError,
+  reply,
+  replyCodeOf,
+} from './faults.ts'
+import { agreedOn, socketOf } from './wire.ts'
 
 /** Longest wait for the broker's good-bye. */
 const farewellMs = 2000
+/** Longest headers amqplib can write, with the properties beside them. */
+const longestHeader = 65_536 + 4096
+/** How long a batch waits at a link that is blocked before it goes back to whoever has its deadline. */
+const blockedMs = 500
+/** Requests of a link that were never answered, and make it be given up. */
+const enoughUnanswered = 5
 /** Brokers, by URL, that refused a window for a whole channel: it costs a link to find out. */
 const withoutChannelWindow = new Set<string>()
 /** Brokers, by URL, that ended a link over a transient queue, and when: it costs everyone on the link. */
@@ -29,6 +43,7 @@ export class AmqpSession implements Session {
   /** Types of exchanges that were declared here. Written by channels. */
   readonly exchangeTypes = new Map<string, ExchangeType>()
   readonly delays: Delays
+  readonly limits: Limits
   /** Queues that know a window for each consumer only. Written by channels. */
   readonly perConsumerQueues = new Set<string>()
   readonly #model: Connection
@@ -36,7 +51,11 @@ export class AmqpSession implements Session {
   readonly #masked: string
   readonly #channels = new Set<AmqpChannel>()
   readonly #channelWindow: boolean
-  #blocked = false
+  readonly #answerMs: number
+  #unanswered = 0
+  /** Why the broker takes no messages, while it takes none. */
+  #blocked: string | undefined
+  readonly #waiting = new Set<() => void>()
   #over = false
   #closing: Promise<void> | undefined
   #lastError: Error | undefined
@@ -57,18 +76,23 @@ export class AmqpSession implements Session {
       },
       ladderOptions(target),
     )
+    this.#answerMs = answerMs(target)
+    const { frameMax } = agreedOn(model)
+    const isShort = frameMax > 0 && frameMax < longestHeader
+    this.limits = { bodyBytes: Infinity, headerBytes: isShort ? frameMax : Infinity }
     const { product, version } = model.connection.serverProperties
     this.server = `${product} ${version}`
     this.#channelWindow = !refusesChannelWindow(product, version)
     model.on('error', (error) => (this.#lastError = error))
     model.on('close', (error?: Error) => this.#onClose(error))
     model.on('blocked', (reason: string) => {
-      this.#blocked = true
+      this.#blocked = reason
       onBlocked?.(reason)
       ambient.log.warn('the broker takes no messages for now', { url: target.masked, reason })
     })
     model.on('unblocked', () => {
-      this.#blocked = false
+      this.#blocked = undefined
+      for (const wake of this.#waiting) wake()
       onBlocked?.(undefined)
       ambient.log.info('the broker takes messages again', { url: target.masked })
     })
@@ -76,7 +100,25 @@ export class AmqpSession implements Session {
 
   /** True while the broker reads nothing from this link: its memory or disk is short. */
   get isBlocked(): boolean {
-    return this.#blocked
+    return this.#blocked !== undefined
+  }
+
+  /**
+   * Resolves when the broker takes messages. What is written meanwhile would stay in memory beyond every
+   * deadline, so it rejects after a moment, and the caller comes again.
+   */
+  async unblocked(): Promise<void> {
+    const waiting = new AbortController()
+    const wake = (): void => waiting.abort()
+    this.#waiting.add(wake)
+    await sleep(this.clock, blockedMs, waiting.signal)
+    this.#waiting.delete(wake)
+    if (this.#blocked === undefined || this.#over) return
+    throw new MessagingError(
+      'MESSAGING_PUBLISH_REFUSED',
+      'connection',
+      `the broker takes no messages for now: ${this.#blocked}`,
+    )
   }
 
   get clock(): Clock {
@@ -113,6 +155,42 @@ export class AmqpSession implements Session {
       else missing.add(name)
     }
     return missing
+  }
+
+  /**
+   * As `work`, which the broker is to answer; rejects with `MESSAGING_TIMEOUT` when it is silent for too
+   * long, also to what was asked before (`lastMs`). A broker that is short of memory may be.
+   */
+  async answered<T>(
+    work: Promise<T>,
+    what: string,
+    lastMs: () => number = () => -Infinity,
+  ): Promise<T> {
+    let late: MessagingError | undefined
+    let cancel!: () => void
+    const silence = new Promise<never>((_, reject) => {
+      const wait = (ms: number): void => {
+        cancel = this.clock.after(ms, () => {
+          if (this.isBlocked) return wait(this.#answerMs)
+          const leftMs = lastMs() + this.#answerMs - this.clock.monotonic()
+          if (leftMs > 0) return wait(leftMs)
+          const seconds = this.#answerMs / 1000
+          const text = `${what}: the broker did not answer within ${seconds} s`
+          reject((late = new MessagingError('MESSAGING_TIMEOUT', 'channel', text)))
+        })
+      }
+      wait(this.#answerMs)
+    })
+    try {
+      return await Promise.race([work, silence])
+    } catch (error) {
+      // Each leaves a channel behind that the broker has not closed.
+      if (error === late && ++this.#unanswered >= enoughUnanswered)
+        socketOf(this.#model).destroy(late)
+      throw error
+    } finally {
+      cancel()
+    }
   }
 
   /** Waits for `work`, but not for ever; what a dead link never answers is left alone. */
@@ -158,8 +236,12 @@ export class AmqpSession implements Session {
     socket.unref()
   }
 
-  /** `use` runs in the turn in which the broker opened the channel: no event of it is missed. */
   #openChannel<T>(use: (channel: ConfirmChannel) => T): Promise<T> {
+    return this.answered(this.#createChannel(use), 'opening a channel')
+  }
+
+  /** `use` runs in the turn in which the broker opened the channel: no event of it is missed. */
+  #createChannel<T>(use: (channel: ConfirmChannel) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#closing || this.#over) return reject(sessionClosed())
       try {
@@ -170,7 +252,7 @@ export class AmqpSession implements Session {
         // From the first moment: an error event without a listener would end the process.
         channel.on('error', () => undefined)
       } catch (error) {
-        reject(channelError(error, 'opening a channel'))
+        void this.#reason(error, 'opening a channel').then(reject)
       }
     })
   }
@@ -180,7 +262,9 @@ export class AmqpSession implements Session {
     await Promise.resolve()
     if (replyCodeOf(error) === undefined && this.#over)
       return (await this.closed) ?? sessionClosed()
-    return channelError(error, what)
+    return /No channels left/.test(messageOf(error))
+      ? channelsExhausted(agreedOn(this.#model).channelMax, error)
+      : channelError(error, what)
   }
 
   async #exchangeExists(name: string): Promise<boolean> {

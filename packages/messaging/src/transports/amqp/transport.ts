@@ -6,7 +6,7 @@ import type { Capabilities } from '../../transport/capabilities.ts'
 import type { ConnectOptions, Session, Transport } from '../../transport/transport.ts'
 import { tlsOf, tlsOptionNames } from '../../transport/tls.ts'
 import { connectError } from './faults.ts'
-import { ladderOptions, login, numbers, ownOptions } from './options.ts'
+import { answerMs, ladderOptions, login, numbers, ownOptions } from './options.ts'
 import { AmqpSession } from './session.ts'
 import { corkWrites, socketOf } from './wire.ts'
 
@@ -32,7 +32,8 @@ export const capabilities: Capabilities = {
 
 /**
  * Transport options: those of TLS (transport/tls.ts), `loginMethod` (`PLAIN`, `AMQPLAIN`,
- * `EXTERNAL`), `frameMax`, `channelMax`, `keepAlive`, `noDelay`, `clientProperties`, `delayQueueType`
+ * `EXTERNAL`), `frameMax`, `channelMax`, `keepAlive`, `noDelay`, `clientProperties`, `readTimeout`
+ * (seconds the broker may take to answer a request, default 20), `delayQueueType`
  * (`quorum`, `classic`) and `delayPrefix` of the ladder for delayed messages.
  */
 export const amqp: Transport = {
@@ -70,6 +71,7 @@ function open(options: ConnectOptions): Promise<Session> {
       }
       // Told now, not when the link is open.
       ladderOptions(target)
+      answerMs(target)
       connect(place, socketOptions(options), (error: Error | null, model: Connection) => {
         // All in this turn: the next event may be an error, and must find a listener.
         if (error !== null) return fail(error)

@@ -89,6 +89,26 @@ export function toOptions({ headers, properties }: Message, mandatory: boolean):
   return options
 }
 
+/** At most so many bytes are the frame of these headers and properties. */
+export function headerSize(options: Options.Publish): number {
+  // The frame, class, size and flags; then each property with its length, at most eight bytes for a number.
+  let bytes = 7 + 1 + 2 + 2 + 8 + 2
+  for (const value of Object.values(options as Table)) bytes += fieldSize(value)
+  return bytes
+}
+
+function fieldSize(value: unknown): number {
+  if (typeof value === 'string') return 5 + Buffer.byteLength(value)
+  if (typeof value !== 'object' || value === null) return 9
+  if (value instanceof Uint8Array) return 5 + value.byteLength
+  let bytes = 9
+  if (Array.isArray(value)) for (const item of value) bytes += fieldSize(item)
+  else
+    for (const name in value)
+      bytes += 1 + Buffer.byteLength(name) + fieldSize((value as Table)[name])
+  return bytes
+}
+
 /** The message that arrived. */
 export function toMessage({
   content,

@@ -10,6 +10,14 @@ export function socketOf(model: { readonly connection: object }): Socket {
   return (model.connection as { readonly stream: Socket }).stream
 }
 
+/** What client and broker agreed on; 0 is no limit. */
+export function agreedOn(model: { readonly connection: object }): {
+  readonly frameMax: number
+  readonly channelMax: number
+} {
+  return model.connection as { readonly frameMax: number; readonly channelMax: number }
+}
+
 /**
  * Whatever is written in one go leaves in one write: amqplib hands over a small buffer for each method,
  * and a system call costs more than the work on a message.

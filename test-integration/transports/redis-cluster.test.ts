@@ -26,6 +26,7 @@ async function traffic(queueCount: number, everyMs: number) {
   const producer = bench.connect(cluster.url, { publishTimeout: 20 }).producer()
   const confirmed = new Set<number>()
   let [n, refused, isOver] = [0, 0, false]
+  bench.later(() => (isOver = true))
   const feeding = (async () => {
     while (!isOver) {
       const id = n++
@@ -95,12 +96,10 @@ describeWith('redis', 'Redis Cluster', () => {
     const all = exchange(uniqueName('all'), { type: 'fanout' })
     for (let n = 0; n < 4; n++) {
       const inbox = queue(uniqueName('inbox'), { bindings: [{ exchange: all, routingKey: '' }] })
-      const consumer = bench
-        .connect(cluster.url)
-        .consumer({
-          queues: [inbox],
-          onDeliveries: (d) => d.forEach((one) => values.push(one.value)),
-        })
+      const consumer = bench.connect(cluster.url).consumer({
+        queues: [inbox],
+        onDeliveries: (d) => d.forEach((one) => values.push(one.value)),
+      })
       await consumer.start()
     }
     const producer = bench.connect(cluster.url).producer({ exchange: all })

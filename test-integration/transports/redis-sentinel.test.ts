@@ -151,6 +151,7 @@ describeWith('redis', 'Redis behind sentinels', () => {
       const confirmed = new Set<number>()
       let n = 0
       let isOver = false
+      bench.later(() => (isOver = true))
       const producer = bench.connect(url(), { transportOptions: { masterName } }).producer()
       const feeding = (async () => {
         while (!isOver) {

@@ -100,8 +100,12 @@ export class Connection implements Link {
         options.transportOptions,
         (scheme) => this.#entries[scheme]?.defaultPort,
       )
-      const { username, password, virtualHost: path, port } = options
-      return { ...target, ...defined({ username, password, path, port }) }
+      const { username, password, virtualHost, port } = options
+      // The path of a socket is that of its file.
+      const path = target.scheme.endsWith('+socket') ? undefined : virtualHost
+      const own = { ...target.options, ...(virtualHost !== undefined && { virtualHost }) }
+      const all = path === virtualHost ? target : { ...target, options: own }
+      return { ...all, ...defined({ username, password, path, port }) }
     })
     this.#targets = gatherTargets(targets, (scheme) => this.#entries[scheme]?.gathers === true)
     this.#config = connectionConfig(withUrlOptions(options, this.#targets[0]!.options))

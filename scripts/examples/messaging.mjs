@@ -71,11 +71,10 @@ async function brokers(files, started) {
       return { name: `${name} ${found.version}`, url: corner(found.url) }
     }),
   )
-  const both = 'data_folder_in=queues&data_folder_out=queues'
   return [
     { name: 'memory', url: 'memory://examples' },
     { name: 'sqlite', url: `sqlite://${path.join(files, 'broker.db')}` },
-    { name: 'filesystem', url: `filesystem://${path.join(files, 'folders')}?${both}` },
+    { name: 'filesystem', url: `filesystem://${path.join(files, 'folders')}` },
     ...servers,
   ]
 }

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { exchange, queue } from '@celeriac/messaging'
+import { exchange, makeLogger, queue } from '@celeriac/messaging'
 import { expect, it } from '@jest/globals'
 import { counter, fill, pause, redisBench, until, type RawRedis } from '../fixtures/redis-bench.ts'
 import { describeWith, startPrivateRedis } from '../services/brokers.ts'
@@ -50,8 +50,8 @@ describeWith('redis', 'queues on Redis', () => {
   it('are served although another of their consumer is no list, also after a break', async () => {
     const { url, raw } = await start()
     const proxy = await bench.proxy(url)
-    const errors: unknown[] = []
-    const log = { debug() {}, info() {}, warn() {}, error: (text: string) => errors.push(text) }
+    const errors: string[] = []
+    const log = makeLogger(({ message }) => void errors.push(message), 'error')
     const connection = bench.connect(proxy.through(url), { ambient: { log } })
     const { seen, takeAll } = counter()
     const consumer = connection.consumer({ queues: ['bad', 'good'], onDeliveries: takeAll })
@@ -186,7 +186,7 @@ describeWith('redis', 'queues on Redis', () => {
   it('on a server that may throw them away are warned of', async () => {
     const { url } = await start('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru')
     const warnings: string[] = []
-    const log = { debug() {}, info() {}, error() {}, warn: (text: string) => warnings.push(text) }
+    const log = makeLogger(({ message }) => void warnings.push(message), 'warn')
 
     await bench.connect(url, { ambient: { log } }).connect()
 

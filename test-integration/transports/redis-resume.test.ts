@@ -44,7 +44,7 @@ describeWith('redis', 'sessions on Redis that outlive their link', () => {
 
     for (let round = 0; seen.size < 200 && round < 100; round++) {
       await pause(200)
-      await raw.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
     }
 
     await until(() => seen.size === 200)
@@ -81,10 +81,10 @@ describeWith('redis', 'sessions on Redis that outlive their link', () => {
     const { seen, takeAll, twice } = counter()
     const consumer = connection.consumer({ queues: ['late'], prefetch: 5, onDeliveries: takeAll })
     await consumer.start()
-    const [before] = await raw.zrange('celeriac:unacked:sessions', 0, -1)
-    await raw.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    const [before] = await raw.zrange('celeriac:unacked:sessions', '0', '-1')
+    await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
     await until(async () => {
-      const now = await raw.zrange('celeriac:unacked:sessions', 0, -1)
+      const now = await raw.zrange('celeriac:unacked:sessions', '0', '-1')
       return now.length === 1 && now[0] !== before && now[0]!.startsWith(`${before}~`)
     })
 

@@ -29,7 +29,7 @@ export class ClusterWire implements Wire {
   readonly #links = new Map<string, Promise<RedisLink>>()
   readonly #open = new Set<RedisLink>()
   /** Slot → address of its master. */
-  readonly #slots = new Array<string | undefined>(slotCount).fill(undefined)
+  readonly #slots = Array.from<string | undefined>({ length: slotCount })
   #refreshing: Promise<void> | undefined
   #isOver = false
   #resolveClosed!: (reason: Error) => void

@@ -95,9 +95,19 @@ export function sweepPostgres(kept) {
   for (const name of fs.readdirSync(os.tmpdir())) {
     const dir = path.join(os.tmpdir(), name)
     const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : NaN
-    if (Number.isNaN(pid) || isAlive(pid) || dir === kept) continue
+    if (Number.isNaN(pid) || isAlive(pid) || dir === kept || isServed(dir)) continue
     const ours = fs.statSync(dir).uid === process.getuid?.() || process.getuid?.() === 0
     if (ours) fs.rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** The server of another checkout on this machine, which outlives the process that started it. */
+function isServed(dir) {
+  try {
+    const text = fs.readFileSync(path.join(dir, 'data', 'postmaster.pid'), 'utf8')
+    return isAlive(Number.parseInt(text, 10))
+  } catch {
+    return false
   }
 }
 

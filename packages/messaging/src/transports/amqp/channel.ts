@@ -17,6 +17,7 @@ import type {
 import { Consumers } from './consumers.ts'
 import {
   channelError,
+  endedLink,
   isTransientRefusal,
   missingExchange,
   replyCodeOf,
@@ -84,7 +85,9 @@ export class AmqpChannel implements Channel {
       const args = { durable, autoDelete, arguments: toTable(exchange.arguments) }
       await this.#call(`declaring exchange '${name}'`, (ch, cb: Callback<unknown>) =>
         ch.assertExchange(name, type, args, cb),
-      )
+      ).catch((error: unknown) => {
+        throw endedLink(error, `exchange type '${type}'`) ? unknownType(name, type, error) : error
+      })
     }
     this.#session.exchanges.add(name)
     if (!options?.passive) this.#session.exchangeTypes.set(name, type)
@@ -114,7 +117,7 @@ export class AmqpChannel implements Channel {
       throw isTransient && isTransientRefusal(error) ? transientQueueError(name, error) : error
     })
     const type = queue.arguments['x-queue-type']
-    if (type === 'quorum' || type === 'stream') this.#session.perConsumerQueues.add(ok.queue)
+    if (type === 'quorum' || type === 'stream') this.#session.queueTypes.set(ok.queue, type)
     return { name: ok.queue, messages: messageCount, consumers: consumerCount }
   }
 
@@ -201,6 +204,8 @@ export class AmqpChannel implements Channel {
 
   async get(queue: string, options?: { noAck?: boolean }): Promise<Delivery | undefined> {
     const noAck = options?.noAck ?? false
+    const refused = (): MessagingError => notSupported('amqp', `get from the stream '${queue}'`)
+    if (this.#session.queueTypes.get(queue) === 'stream') throw refused()
     const message = await this.#call(
       `getting from queue '${queue}'`,
       (ch, cb: Callback<GetMessage | false>) =>
@@ -209,7 +214,9 @@ export class AmqpChannel implements Channel {
           if (got && !noAck) this.#settlements.add(got.fields.deliveryTag)
           cb(error, got)
         }),
-    )
+    ).catch((error: unknown) => {
+      throw endedLink(error, 'basic.get not supported') ? refused() : error
+    })
     return message ? this.#inbox.deliver(message, '', queue, noAck) : undefined
   }
 
@@ -328,6 +335,15 @@ export class AmqpChannel implements Channel {
 
 function channelClosed(): MessagingError {
   return new MessagingError('MESSAGING_CHANNEL_CLOSED', 'channel', 'this channel is closed')
+}
+
+function unknownType(name: string, type: string, cause: unknown): MessagingError {
+  return new MessagingError(
+    'MESSAGING_DECLARATION_REFUSED',
+    'channel',
+    `declaring exchange '${name}': this broker has no exchanges of type '${type}'; switch on the plug-in that brings them`,
+    { cause },
+  )
 }
 
 function noExchange(exchange: string): MessagingError {

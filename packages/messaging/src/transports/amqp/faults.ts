@@ -84,6 +84,15 @@ function codeOf(code: number | undefined, text: string, what: string | undefined
   return refusals.includes(code) ? 'MESSAGING_DECLARATION_REFUSED' : 'MESSAGING_CHANNEL_CLOSED'
 }
 
+/**
+ * True when the broker ended the whole link over one request, as it does for what it does not know.
+ * `about`: what its words name then. Whoever asked must hear of a refusal, or would ask for ever.
+ */
+export function endedLink(error: unknown, about: string): boolean {
+  const cause = MessagingError.is(error) ? error.cause : error
+  return (replyCodeOf(cause) ?? 0) >= 500 && messageOf(cause).includes(about)
+}
+
 /** True when the broker ended the link because it makes no queues that are neither durable nor exclusive. */
 export function isTransientRefusal(error: unknown): boolean {
   const cause = MessagingError.is(error) ? error.cause : error

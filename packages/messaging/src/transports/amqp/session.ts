@@ -44,8 +44,8 @@ export class AmqpSession implements Session {
   readonly exchangeTypes = new Map<string, ExchangeType>()
   readonly delays: Delays
   readonly limits: Limits
-  /** Queues that know a window for each consumer only. Written by channels. */
-  readonly perConsumerQueues = new Set<string>()
+  /** Queues that were declared here and know a window for each consumer only. Written by channels. */
+  readonly queueTypes = new Map<string, 'quorum' | 'stream'>()
   readonly #model: Connection
   readonly #ambient: Ambient
   readonly #masked: string
@@ -137,7 +137,7 @@ export class AmqpSession implements Session {
   /** False when one of these queues, or the broker, has no window for a whole channel. */
   hasChannelWindow(queues: readonly string[]): boolean {
     if (!this.#channelWindow || withoutChannelWindow.has(this.#masked)) return false
-    return !queues.some((queue) => this.perConsumerQueues.has(queue))
+    return !queues.some((queue) => this.queueTypes.has(queue))
   }
 
   /** True when this broker makes no queues that are neither durable nor exclusive, as far as we know. */

@@ -2,7 +2,7 @@
 import type { MongoDocument, MongoLink } from '../../clients/mongodb.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Queue } from '../../topology/queue.ts'
-import { own, unlock, type Claimed, type Claimer } from './claim.ts'
+import { lock, own, unlock, type Claimed, type Claimer } from './claim.ts'
 import { giveBackAll, tickMs } from './lease.ts'
 import type { Names } from './schema.ts'
 
@@ -89,10 +89,7 @@ export class Agenda {
     const { due, nextMs } = await this.#next('due', {})
     if (due.length === 0) return { queues: [], nextMs }
     const { link, names, owner } = this.#claimer
-    const locks = due.map((id) => ({ _id: id as never, owner }))
-    const ids = link.isAtomic
-      ? due
-      : (await link.insertNew(names.locks, locks)).map((place) => due[place])
+    const ids = link.isAtomic ? due : await lock(this.#claimer, due)
     const filter = { _id: { $in: ids }, due: { $lte: this.#now } }
     const queues = ids.length > 0 ? await giveBackAll(link, names, filter) : []
     await unlock(link, names, owner, ids)

@@ -32,18 +32,21 @@ export interface Claimer {
   readonly names: Names
   readonly owner: string
   readonly clock: Clock
+  /** The server's clock, as far as known. */
+  nowMs(): number
 }
 
 /** At most `max` messages of the queues, in the order of delivery. */
 export async function claim(
-  { link, names, owner, clock }: Claimer,
+  claimer: Claimer,
   queues: readonly string[],
   max: number,
 ): Promise<Claimed[]> {
+  const { link, names, clock } = claimer
   for (let attempt = 0; attempt < attempts; attempt++) {
     const ids = choose(await candidates(link, names, queues, max), max)
     if (ids.length === 0) return []
-    const claimed = await own({ link, names, owner, clock }, ids, { queue: { $in: [...queues] } })
+    const claimed = await own(claimer, ids, { queue: { $in: [...queues] } })
     if (claimed.length > 0) return claimed
     // Another is in the middle of its claim; where locks are slow, it is not over at once.
     await sleep(clock, Math.random() * (attempt + 1) * 2)
@@ -78,13 +81,14 @@ async function candidates(
 
 /** Makes those of the ids that match this session's; the answer is in the order of `ids`. */
 export async function own(
-  { link, names, owner }: Claimer,
+  claimer: Claimer,
   ids: readonly unknown[],
   condition: MongoDocument,
 ): Promise<Claimed[]> {
+  const { link, names, owner } = claimer
   const messages = link.collection(names.messages)
   const mark = link.newId()
-  const locked = link.isAtomic ? ids : await lock(link, names, owner, ids)
+  const locked = link.isAtomic ? ids : await lock(claimer, ids)
   if (locked.length === 0) return []
   const { matchedCount } = await link.run('claim', () =>
     messages.updateMany({ ...condition, _id: { $in: [...locked] } } as MongoDocument, {
@@ -121,13 +125,13 @@ export async function own(
   })
 }
 
-async function lock(
-  link: MongoLink,
-  names: Names,
-  owner: string,
+/** Those of the ids that nobody else has locked. Dated, so that one whose owner is gone can be told. */
+export async function lock(
+  { link, names, owner, nowMs }: Claimer,
   ids: readonly unknown[],
 ): Promise<unknown[]> {
-  const documents = ids.map((id) => ({ _id: id as never, owner }))
+  const at = nowMs()
+  const documents = ids.map((id) => ({ _id: id as never, owner, at }))
   return (await link.insertNew(names.locks, documents)).map((place) => ids[place])
 }
 

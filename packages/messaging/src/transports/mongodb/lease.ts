@@ -10,6 +10,8 @@ import type { Names } from './schema.ts'
 /** Leases last three ticks. With the look at the very end of a lease, its messages are back within 13 s. */
 export const tickMs = 4000
 const leaseMs = 3 * tickMs
+/** Sessions looked at in one tick. */
+const sessionLimit = 100
 /** Clocks drift apart: how often the server's is read again. */
 const clockFreshMs = 60_000
 
@@ -81,7 +83,7 @@ export class Lease {
       this.#sessions
         .find({ _id: { $ne: this.#name as never } })
         .sort({ lease_end: 1 })
-        .limit(100)
+        .limit(sessionLimit)
         .toArray(),
     )
     let restored = 0
@@ -97,6 +99,8 @@ export class Lease {
       restored += found.restored
       for (const queue of found.queues) queues.add(queue)
     }
+    if (!this.#link.isAtomic && others.length < sessionLimit)
+      await this.#sweepLocks(others.map(({ _id: name }) => String(name)))
     return { restored, queues: [...queues], nextEndMs }
   }
 
@@ -133,7 +137,7 @@ export class Lease {
       if (matchedCount === 0) return { restored: 0, queues: [] }
     }
     const locks = this.#link.collection(this.#names.locks)
-    const turn = { _id: `session:${name}`, owner: this.#name }
+    const turn = { _id: `session:${name}`, owner: this.#name, at: this.now }
     if (!this.#link.isAtomic) {
       // Two sweepers at once would write back what a third has claimed in between.
       const [isOurs] = await this.#link.insertNew(this.#names.locks, [turn])
@@ -145,6 +149,18 @@ export class Lease {
     if (!this.#link.isAtomic)
       await this.#link.run('sweep', () => locks.deleteOne({ _id: turn._id as never }))
     return { restored: queues.length, queues }
+  }
+
+  /**
+   * A session that was already given up may still have locked something: nobody would ever get it. Those of
+   * sessions that began meanwhile are younger than a lease.
+   */
+  async #sweepLocks(others: readonly string[]): Promise<void> {
+    const filter = {
+      owner: { $nin: [this.#name, ...others] },
+      at: { $lte: this.now - leaseMs },
+    } as MongoDocument
+    await this.#link.run('sweep', () => this.#link.collection(this.#names.locks).deleteMany(filter))
   }
 
   async #readClock(): Promise<void> {

@@ -72,7 +72,8 @@ export class MongoStore implements MessageStore {
     this.#lease = lease
     this.#notices = new Notices(link, settings.names, clock, settings.pollMs)
     this.#topology = new Topology(link, settings)
-    this.#claimer = { link, names: settings.names, owner: lease.name, clock }
+    const { names } = settings
+    this.#claimer = { link, names, owner: lease.name, clock, nowMs: () => lease.now }
     this.#agenda = new Agenda(this.#claimer)
     this.broadcast = new MongoBroadcast(link, settings.names, this.#notices)
     void link.ended.then(() => this.#notices.wakeAll())

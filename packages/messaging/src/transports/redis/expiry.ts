@@ -19,6 +19,8 @@ export class Expiry {
   /** While it is in use, or its owner lives: renewed with the lease, for as long. */
   readonly #leaseMs: number
   readonly #queues = new Map<string, Ending>()
+  /** Auto-delete queues, which end with this session when they only listen to fanouts. */
+  readonly #autoDelete = new Set<string>()
 
   constructor(wire: Wire, keys: RedisKeys, leaseMs: number) {
     this.#wire = wire
@@ -34,21 +36,19 @@ export class Expiry {
     return this.#queues.size === 0
   }
 
-  async declare({ name, exclusive, arguments: args }: Queue): Promise<void> {
+  async declare({ name, exclusive, autoDelete, arguments: args }: Queue): Promise<void> {
+    if (autoDelete) this.#autoDelete.add(name)
     const expires = args['x-expires']
     const ms = typeof expires === 'number' ? expires : undefined
     if (ms === undefined && !exclusive) return
-    const consumers = this.#queues.get(name)?.consumers ?? 0
-    this.#queues.set(name, { ms: ms ?? 0, consumers })
-    await this.#touch(
-      name,
-      true,
-      this.#keys.lists(name).map((list) => `L${list}`),
-    )
+    await this.#register(name, ms ?? 0)
   }
 
   /** Remembers that this binding goes with its queue; told before it is made. */
-  async bound(queue: string, key: string, member: string): Promise<void> {
+  async bound(queue: string, key: string, member: string, isFanout: boolean): Promise<void> {
+    // What a fanout sends is kept in no list, so nothing is removed but the binding.
+    const isListener = isFanout && this.#autoDelete.has(queue)
+    if (isListener && !this.#queues.has(queue)) await this.#register(queue, 0)
     if (!this.#queues.has(queue)) return
     await this.#touch(queue, true, [`B${Buffer.byteLength(key)}:${key}${member}`])
   }
@@ -115,6 +115,13 @@ export class Expiry {
     const args = [ownedPrefix, isSpread ? 0 : 1, ...renewed]
     const gone = (await this.#wire.script('expiry', [expiring], args)) as string[]
     if (isSpread) for (const queue of gone) await this.#removeLists(queue)
+  }
+
+  async #register(name: string, ms: number): Promise<void> {
+    const consumers = this.#queues.get(name)?.consumers ?? 0
+    this.#queues.set(name, { ms, consumers })
+    const lists = this.#keys.lists(name).map((list) => `L${list}`)
+    await this.#touch(name, true, lists)
   }
 
   async #touch(queue: string, isLater: boolean, owned: readonly string[] = []): Promise<void> {

@@ -39,7 +39,7 @@ export class RedisLink implements Wire {
   readonly #checkMs: number
   #onPulse: (() => void) | undefined
   #hearsPulse = false
-  #reason: Error | undefined
+  #resolveClosed!: (reason: Error) => void
 
   /** Rejects with a typed error whose fault says whether to try again. */
   static async open(options: ConnectOptions, { name, preload }: LinkOptions): Promise<RedisLink> {
@@ -79,10 +79,8 @@ export class RedisLink implements Wire {
     this.#pulse = `${redisOptions(target).prefix}celeriac:pulse:${name}`
     this.#checkMs = heartbeatSeconds > 0 ? Math.min(heartbeatSeconds * 1000, longestCheckMs) : 0
     this.watcher = new Watcher(client, subscriber, this.#cork, ambient.clock)
-    this.closed = Promise.race([redisEnded(client), redisEnded(subscriber)]).then((error) => {
-      this.end(error)
-      return this.#reason!
-    })
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
+    void Promise.race([redisEnded(client), redisEnded(subscriber)]).then((error) => this.end(error))
   }
 
   async script(...call: Parameters<CallScript>): Promise<unknown> {
@@ -144,7 +142,8 @@ export class RedisLink implements Wire {
 
   /** Hangs up; `closed` resolves with the reason. */
   end(reason: Error): void {
-    this.#reason ??= reason
+    // Now, not when the driver is done: it waits 2 s for a server that does not answer.
+    this.#resolveClosed(reason)
     hangUp(this.client)
     hangUp(this.subscriber)
     this.watcher.wake()
@@ -179,5 +178,8 @@ async function both<T>(a: Promise<T>, b: Promise<T>): Promise<[T, T]> {
 
 /** Only once: for a socket that is closed already, ioredis would keep the process waiting for 2 s. */
 function hangUp(client: RedisClient): void {
-  if (client.status !== 'end') client.disconnect()
+  if (client.status === 'end') return
+  client.disconnect()
+  // What mattered was answered; a server that stands still would never take its leave.
+  ;(client.stream as RedisClient['stream'] | undefined)?.destroy()
 }

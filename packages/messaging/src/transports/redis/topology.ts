@@ -101,7 +101,7 @@ export class RedisTopology {
     // Every channel declares its queues anew.
     if (!bound.some((one) => one.key === key && one.member === member))
       this.#bound.set(binding.queue, [...bound, { key, member }])
-    await this.#expiry.bound(binding.queue, key, member)
+    await this.#expiry.bound(binding.queue, key, member, exchange?.type === 'fanout')
     try {
       await this.#wire.send('SADD', key, member)
     } catch (error) {

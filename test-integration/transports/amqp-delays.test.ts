@@ -1,6 +1,7 @@
 // Messages that RabbitMQ holds until their time: to every type of exchange, over restarts, again and again.
 import {
   Connection,
+  DelayLadder,
   exchange,
   queue,
   silentLogger,
@@ -8,15 +9,36 @@ import {
   type Delivery,
   type Queue,
 } from '@celeriac/messaging'
-import { DelayLadder } from '@celeriac/messaging/internal'
 import { Inbox } from '@celeriac/messaging/testing'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { until } from '../fixtures/waiting.ts'
-import { describeWith, startPrivateRabbit, type ControlledRabbit } from '../services/brokers.ts'
+import {
+  describeWith,
+  pythonPath,
+  startPrivateRabbit,
+  type ControlledRabbit,
+} from '../services/brokers.ts'
 
 const isLong = process.env['CELERIAC_CHAOS'] === 'long'
 const open: Connection[] = []
 const ladder = new DelayLadder()
+
+const run = promisify(execFile)
+const kombu = `
+import sys
+from kombu import Connection, Exchange, Queue
+from kombu.transport import native_delayed_delivery as ladder
+with Connection(sys.argv[1]) as c:
+    ladder.declare_native_delayed_delivery_exchanges_and_queues(c, 'quorum')
+    q = Queue('shared', Exchange('shared', type='topic'), routing_key='shared',
+              queue_arguments={'x-queue-type': 'quorum'})
+    q.bind(c.default_channel).declare()
+    ladder.bind_queue_to_native_delayed_delivery_exchange(c, q)
+    c.Producer().publish('from Kombu', exchange='celery_delayed_27', serializer='json',
+                         routing_key=ladder.calculate_routing_key(2, 'shared'))
+`
 
 let rabbit: ControlledRabbit
 
@@ -111,6 +133,33 @@ describeWith('rabbitmq', 'delayed messages on RabbitMQ', () => {
       expect(strays.inbox.deliveries).toHaveLength(type === 'topic' ? 3 : 0)
     },
   )
+
+  describeWith('python', 'beside Kombu', () => {
+    it('share its ladder, in both directions', async () => {
+      const connection = connect()
+      const from = exchange('shared', { type: 'topic' })
+      const declared = queue('shared', { type: 'quorum', bindings: [{ exchange: from }] })
+      // Kombu finds our ladder as it would have made it, binds its queue, and sends.
+      await run(pythonPath(), ['-c', kombu, rabbit.url], { timeout: 30_000 })
+      const inbox = new Inbox()
+      const consumer = connection.consumer({
+        queues: [declared],
+        onDeliveries: inbox.onDeliveries,
+      })
+      await consumer.start()
+
+      const sent = { exchange: from, routingKey: 'shared', delay: 1 }
+      await connection.producer().publish('from us', sent)
+      await inbox.atLeast(2)
+
+      expect(inbox.deliveries.map(({ value }) => value).toSorted()).toEqual([
+        'from Kombu',
+        'from us',
+      ])
+      expect(inbox.deliveries.map(({ origin }) => origin.routingKey)).toEqual(['shared', 'shared'])
+      for (const delivery of inbox.deliveries) await delivery.ack()
+    })
+  })
 
   it('need no more than the name of a queue', async () => {
     const connection = connect()

@@ -11,7 +11,8 @@ import {
 import { FaultProxy, Inbox } from '@celeriac/messaging/testing'
 import { afterEach, expect, it } from '@jest/globals'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect as connectSocket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/services/index.mjs'
@@ -113,40 +114,119 @@ describeWith('rabbitmq', 'connecting over AMQP', () => {
   })
 })
 
+/** A certificate of its own authority, and one that it signed, for a server or a user by this name. */
+function makeCertificates(folder: string, name: string): { ca: string; cert: string; key: string } {
+  const at = (file: string): string => join(folder, file)
+  const openssl = (...words: string[]): void => {
+    const made = spawnSync('openssl', words, { encoding: 'utf8' })
+    if (made.status !== 0) throw new Error(made.stderr)
+  }
+  const [ca, caKey, cert, key, request] = [
+    'ca.pem',
+    'ca.key',
+    'cert.pem',
+    'key.pem',
+    'request',
+  ].map((file) => at(`${name}-${file}`)) as [string, string, string, string, string]
+  const made = ['-newkey', 'rsa:2048', '-nodes']
+  openssl(
+    'req',
+    '-x509',
+    ...made,
+    '-days',
+    '2',
+    '-subj',
+    '/CN=authority',
+    '-keyout',
+    caKey,
+    '-out',
+    ca,
+  )
+  openssl('req', ...made, '-subj', `/CN=${name}`, '-keyout', key, '-out', request)
+  const names = at(`${name}-names`)
+  writeFileSync(names, 'subjectAltName=DNS:localhost,IP:127.0.0.1')
+  const signed = ['-CA', ca, '-CAkey', caKey, '-CAcreateserial', '-days', '2', '-extfile', names]
+  openssl('x509', '-req', '-in', request, ...signed, '-out', cert)
+  return { ca, cert, key }
+}
+
 describeWith('rabbitmq', 'AMQP over TLS', () => {
-  it('connects to a server it can trust, and only to such', async () => {
+  it('connects to a server it can trust, and logs in with a certificate alone', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'celeriac-tls-'))
     cleanups.push(() => Promise.resolve(rmSync(folder, { recursive: true })))
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const subject = [
-      '-subj',
-      '/CN=localhost',
-      '-addext',
-      'subjectAltName=DNS:localhost,IP:127.0.0.1',
-    ]
-    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject]
-    const made = spawnSync('openssl', [...request, '-keyout', key, '-out', cert])
-    expect(made.status).toBe(0)
+    const server = makeCertificates(folder, 'localhost')
+    const client = makeCertificates(folder, 'somebody')
     const port = await freePort()
     const rabbit = await startPrivateRabbit({
       config: [
         `listeners.ssl.default = ${port}`,
-        `ssl_options.cacertfile = ${cert}`,
-        `ssl_options.certfile = ${cert}`,
-        `ssl_options.keyfile = ${key}`,
-        'ssl_options.verify = verify_none',
+        `ssl_options.cacertfile = ${client.ca}`,
+        `ssl_options.certfile = ${server.cert}`,
+        `ssl_options.keyfile = ${server.key}`,
+        'ssl_options.verify = verify_peer',
+        'ssl_options.fail_if_no_peer_cert = false',
+        'auth_mechanisms.1 = PLAIN',
+        'auth_mechanisms.2 = EXTERNAL',
+        'ssl_cert_login_from = common_name',
       ],
     })
     cleanups.push(() => rabbit.dispose())
+    // Logging in with a certificate is a plug-in of the broker.
+    const plugins = join(rabbit.dir, 'enabled_plugins')
+    writeFileSync(plugins, '[rabbitmq_auth_mechanism_ssl].\n')
+    await rabbit.restart()
+    await rabbit.ctl('add_user', 'somebody', 'unused')
+    await rabbit.ctl('set_permissions', 'somebody', '.*', '.*', '.*')
     const url = new URL(rabbit.url.replace(/^amqp:/, 'amqps:'))
     url.port = String(port)
+    const ca = readFileSync(server.ca)
 
-    const trusting = connect(url.href, { transportOptions: { tls: { ca: readFileSync(cert) } } })
+    const trusting = connect(url.href, { transportOptions: { tls: { ca } } })
     await trusting.connect()
-    const error = await failure(connect(url.href).connect())
-
     expect(trusting.server).toMatch(/^RabbitMQ/)
-    expect([error.code, error.fault]).toEqual(['MESSAGING_CONNECT_FAILED', 'fatal'])
+
+    const stranger = await failure(connect(url.href).connect())
+    expect([stranger.code, stranger.fault]).toEqual(['MESSAGING_CONNECT_FAILED', 'fatal'])
+
+    // In Kombu's words, with files.
+    const files = `ssl_ca_certs=${server.ca}&ssl_certfile=${client.cert}&ssl_keyfile=${client.key}`
+    const bare = `amqps://localhost:${port}/?${files}&login_method=EXTERNAL`
+    const certified = connect(bare)
+    const name = uniqueName('certified')
+    await certified.withChannel((channel) => channel.declareQueue(queue(name)))
+    await certified.producer().publish('x', { routingKey: name, userId: 'somebody' })
+    expect(await rabbit.ctl('list_connections', 'user', 'ssl')).toMatch(/somebody\s+true/)
+
+    const uncertified = connect(url.href, {
+      transportOptions: { tls: { ca }, loginMethod: 'EXTERNAL' },
+    })
+    expect((await failure(uncertified.connect())).code).toBe('MESSAGING_AUTHENTICATION_FAILED')
+  })
+})
+
+describeWith('rabbitmq', 'AMQP over IPv6', () => {
+  it('connects to an address in brackets', async () => {
+    const { hostname: host, port } = new URL(urlOf('rabbitmq'))
+    const server = createServer((client) => {
+      const onwards = connectSocket({ host, port: Number(port) })
+      client.pipe(onwards).pipe(client)
+      for (const socket of [client, onwards]) socket.on('error', () => socket.destroy())
+    })
+    const listening = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(0, '::1', () => resolve(true))
+    })
+    cleanups.push(() => Promise.resolve(void server.close()))
+    // A machine without IPv6 shows no more than that the address is understood.
+    const at = listening ? (server.address() as { port: number }).port : 1
+    const connection = connect(changed((u) => ((u.hostname = '[::1]'), (u.port = String(at)))))
+
+    const outcome = await connection.connect().then(
+      () => 'connected',
+      (error: unknown) => (error as MessagingError).message,
+    )
+
+    expect(outcome).toMatch(listening ? /^connected$/ : /::1/)
   })
 })
 

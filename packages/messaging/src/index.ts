@@ -67,6 +67,23 @@ export type {
 } from './transport/transport.ts'
 export { transports } from './transports/index.ts'
 
+// Making one
+export { notSupported } from './transport/capabilities.ts'
+export { virtualTransport, type VirtualOptions } from './virtual/transport.ts'
+export {
+  parkedQueue,
+  type Broadcast,
+  type MessageStore,
+  type Push,
+  type Settlement,
+  type StoreContext,
+  type StoreEvents,
+  type StoreOutcome,
+  type Taken,
+  type TickResult,
+} from './virtual/store.ts'
+export { DelayLadder, type DelayLadderOptions } from './transports/amqp/delay-ladder.ts'
+
 // Using them
 export { Producer, type ProducerOptions, type SendReport } from './producer/producer.ts'
 export type { DeliveryMode, PublishOptions } from './producer/options.ts'

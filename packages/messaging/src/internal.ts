@@ -25,10 +25,4 @@ export const loadSqliteClients = async () => ({
 })
 export type { SqliteDatabase, SqliteStatement } from './clients/sqlite.ts'
 
-export {
-  delayedKey,
-  DelayLadder,
-  longestDelay,
-  undelayedKey,
-  type DelayLadderOptions,
-} from './transports/amqp/delay-ladder.ts'
+export { delayedKey, longestDelay, undelayedKey } from './transports/amqp/delay-ladder.ts'

@@ -50,6 +50,7 @@ describe('the public names', () => {
       'ConnectionPool',
       'Consumer',
       'Decimal',
+      'DelayLadder',
       'Delivery',
       'LamportClock',
       'LocalDate',
@@ -76,7 +77,9 @@ describe('the public names', () => {
       'makePickle',
       'maskUrl',
       'message',
+      'notSupported',
       'openTelemetry',
+      'parkedQueue',
       'producers',
       'queue',
       'serializers',
@@ -84,6 +87,7 @@ describe('the public names', () => {
       'systemAmbient',
       'systemClock',
       'transports',
+      'virtualTransport',
     ])
   })
 })

@@ -206,7 +206,10 @@ export function undelayedKey(routingKey: string): string {
 
 const rungName = /celery_delayed_(?:\d+|delivery)$/
 
-/** Where a delayed message was sent to; undefined when this is the key of none. */
+/**
+ * Where a delayed message was sent to; undefined when this is the key of none. Of a topic exchange nothing but
+ * the key is known: the ladder's exit stands for it.
+ */
 export function delayedOrigin(
   exchangeName: string,
   routingKey: string,
@@ -215,7 +218,11 @@ export function delayedOrigin(
   if (!rungName.test(exchangeName) || !digits.test(routingKey)) return undefined
   const key = undelayedKey(routingKey)
   const marked = /^([^.]*)\.([^.]*)\.=[^.]+$/.exec(key)
-  if (!marked) return { exchange: exchangeName, routingKey: key }
+  if (!marked)
+    return {
+      exchange: exchangeName.replace(rungName, 'celery_delayed_delivery'),
+      routingKey: key,
+    }
   return { exchange: unword(marked[2]!), routingKey: unword(marked[1]!) }
 }
 

@@ -19,7 +19,15 @@ for (const name of ['redis', 'rabbitmq', 'mongodb', 'postgres']) {
 
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
 const jest = path.join(rootDir, 'node_modules', 'jest', 'bin', 'jest.js')
-const words = ['--runInBand', '--verbose', 'outages', 'mongodb-faults', ...process.argv.slice(2)]
+const words = [
+  '--runInBand',
+  '--verbose',
+  'outages',
+  'mongodb-faults',
+  'amqp-cuts',
+  'amqp-delays',
+  ...process.argv.slice(2),
+]
 const ran = spawnSync(process.execPath, [...flags, jest, ...words], {
   cwd: path.join(rootDir, 'test-integration'),
   env: { ...process.env, CELERIAC_CHAOS: 'long' },

@@ -152,10 +152,8 @@ describeWith('rabbitmq', 'delayed messages on RabbitMQ', () => {
       await connection.producer().publish('from us', sent)
       await inbox.atLeast(2)
 
-      expect(inbox.deliveries.map(({ value }) => value).toSorted()).toEqual([
-        'from Kombu',
-        'from us',
-      ])
+      const values = new Set(inbox.deliveries.map(({ value }) => value))
+      expect(values).toEqual(new Set(['from Kombu', 'from us']))
       expect(inbox.deliveries.map(({ origin }) => origin.routingKey)).toEqual(['shared', 'shared'])
       for (const delivery of inbox.deliveries) await delivery.ack()
     })

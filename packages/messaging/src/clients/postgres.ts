@@ -44,6 +44,9 @@ const passedThrough = [
   'uselibpqcompat',
 ] as const
 
+/** What a target may say for the driver. */
+export const postgresOptionNames: readonly string[] = [...passedThrough, 'ssl']
+
 /** Errors of a moment: deadlock, serialization, lock timeout. The same statement may succeed right after. */
 const momentary = new Set(['40P01', '40001', '55P03'])
 const attemptsOfOne = 4

@@ -60,6 +60,8 @@ export class Consumer {
   #isPaused = false
   #channel: Channel | undefined
   #tags = new Map<string, string>()
+  /** As the broker knows them. */
+  readonly #names = new Map<string, string>()
   /** Queues whose consuming began on the current channel. */
   #begun = new Map<string, Promise<void>>()
   #run: Promise<void> | undefined
@@ -91,6 +93,11 @@ export class Consumer {
   /** True when this queue is consumed at the moment. */
   consumesFrom(queue: Queue | string): boolean {
     return this.#tags.has(typeof queue === 'string' ? queue : queue.name)
+  }
+
+  /** The name the broker gave to a queue declared without one, while it is consumed. */
+  nameOf(queue: Queue): string | undefined {
+    return this.#names.get(queue.name)
   }
 
   get queues(): readonly Queue[] {
@@ -236,6 +243,7 @@ export class Consumer {
   #forgetChannel(): void {
     this.#channel = undefined
     this.#tags.clear()
+    this.#names.clear()
     this.#begun.clear()
   }
 
@@ -264,6 +272,7 @@ export class Consumer {
     // Removed, cancelled or paused while it was declared.
     if (!this.#queues.has(queue.name) || this.#isPaused) return
     this.#tags.set(queue.name, tag)
+    this.#names.set(queue.name, name)
     await channel.consume(
       name,
       {

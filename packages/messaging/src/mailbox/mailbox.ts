@@ -27,7 +27,7 @@ export interface MailboxOptions {
   readonly clock?: LamportClock
   /** Seconds a command may wait for its node; default no limit. */
   readonly queueTtl?: number
-  /** Seconds after which the queue of a node that is gone goes; default when its connection does. */
+  /** Seconds after which the queue of a node that is gone goes, where the broker can; default none. */
   readonly queueExpires?: number
   /** The queues survive a restart of the broker; default false. Excludes `queueExclusive`. */
   readonly queueDurable?: boolean
@@ -35,7 +35,7 @@ export interface MailboxOptions {
   readonly queueExclusive?: boolean
   /** Seconds a reply may wait for its caller; default no limit. */
   readonly replyQueueTtl?: number
-  /** Seconds after which the reply queue of a caller that is gone goes; default 10. */
+  /** Seconds after which the reply queue of a caller that is gone goes, where the broker can; default 10. */
   readonly replyQueueExpires?: number
   /** Patterns beyond `glob` and `pcre`. */
   readonly matchers?: Readonly<Record<string, Matcher>>
@@ -115,7 +115,7 @@ export class Mailbox {
       name,
       {
         link: this.#link,
-        queue: this.queueOf(name),
+        queue: () => this.#fitting(this.queueOf(name)),
         accept: this.#accept,
         serializer: this.#serializer,
         clock: this.clock,
@@ -251,8 +251,9 @@ export class Mailbox {
   /** One consumer for all calls of this mailbox, from the first one on. */
   async #listen(): Promise<void> {
     if (this.#closing) this.#publisher()
+    const replyQueue = await this.#fitting(this.#replyQueue)
     this.#replies ??= new Consumer(this.#link, {
-      queues: [this.#replyQueue],
+      queues: [replyQueue],
       noAck: true,
       accept: this.#accept,
       onDeliveries: (deliveries) => {
@@ -281,6 +282,20 @@ export class Mailbox {
       for (const [node, value] of Object.entries(body)) collector.onReply({ node, value })
     } catch (error) {
       this.#link.ambient.log.warn('a reply could not be read', { reason: String(error) })
+    }
+  }
+
+  /** Without limits of time that the broker does not know: its queues stay until they are removed. */
+  async #fitting(wanted: Queue): Promise<Queue> {
+    const { queueExpiry, messageTtl } = await this.#link.capabilities()
+    const { 'x-expires': expires, 'x-message-ttl': ttl, ...others } = wanted.arguments
+    return {
+      ...wanted,
+      arguments: {
+        ...others,
+        ...(queueExpiry && expires !== undefined && { 'x-expires': expires }),
+        ...(messageTtl && ttl !== undefined && { 'x-message-ttl': ttl }),
+      },
     }
   }
 

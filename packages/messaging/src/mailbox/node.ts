@@ -33,7 +33,7 @@ export interface NodeOptions<State> {
 /** What a mailbox gives to its nodes. */
 export interface NodeServices {
   readonly link: Link
-  readonly queue: Queue
+  queue(): Promise<Queue>
   readonly accept: readonly string[]
   readonly serializer: string
   readonly clock: LamportClock
@@ -49,21 +49,15 @@ export class MailboxNode<State = undefined> {
   readonly #services: NodeServices
   readonly #state: State
   readonly #handlers: Map<string, Handler<State>>
-  readonly #consumer: Consumer
+  #consumer: Consumer | undefined
+  #starting: Promise<void> | undefined
+  #isStopped = false
 
   constructor(name: string, services: NodeServices, options: NodeOptions<State> = {}) {
     this.name = name
     this.#services = services
     this.#state = options.state as State
     this.#handlers = new Map(Object.entries(options.handlers ?? {}))
-    this.#consumer = new Consumer(services.link, {
-      queues: [services.queue],
-      noAck: true,
-      accept: services.accept,
-      onDeliveries: (deliveries) => {
-        for (const delivery of deliveries) void this.#onCommand(delivery)
-      },
-    })
   }
 
   /** Adds or replaces a handler. */
@@ -73,16 +67,17 @@ export class MailboxNode<State = undefined> {
   }
 
   get isReady(): boolean {
-    return this.#consumer.isReady
+    return this.#consumer?.isReady ?? false
   }
 
   /** Resolves when it hears commands; rejects where another node of this name does already. */
   start(): Promise<void> {
-    return this.#consumer.start()
+    return (this.#starting ??= this.#start())
   }
 
-  stop(): Promise<void> {
-    return this.#consumer.stop()
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#consumer?.stop()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -105,6 +100,21 @@ export class MailboxNode<State = undefined> {
       this.#warn('a command failed', { method, reason: messageOf(error) })
       return { error: reprOf(error) }
     }
+  }
+
+  async #start(): Promise<void> {
+    const { link, accept } = this.#services
+    const queue = await this.#services.queue()
+    if (this.#isStopped) return
+    this.#consumer = new Consumer(link, {
+      queues: [queue],
+      noAck: true,
+      accept,
+      onDeliveries: (deliveries) => {
+        for (const delivery of deliveries) void this.#onCommand(delivery)
+      },
+    })
+    await this.#consumer.start()
   }
 
   async #onCommand(delivery: Delivery): Promise<void> {

@@ -6,6 +6,7 @@ import type { BodyCodec } from '../codec/body.ts'
 import type { Ambient } from '../kernel/ambient.ts'
 import type { Counters } from '../kernel/counters.ts'
 import type { Tracing } from '../tracing/tracing.ts'
+import type { Capabilities } from './capabilities.ts'
 import type { Channel } from './channel.ts'
 import type { Session } from './transport.ts'
 
@@ -27,6 +28,8 @@ export interface Link {
     signal: AbortSignal,
     purpose?: Purpose,
   ): Promise<{ channel: Channel; session: Session }>
+  /** What the broker can do. */
+  capabilities(): Promise<Capabilities>
   /** Keeps the connection's `close` waiting for this part to stop first. */
   own(part: { stop(): Promise<void> }): () => void
 }

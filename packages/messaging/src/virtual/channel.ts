@@ -231,11 +231,8 @@ export class VirtualChannel implements Channel {
   }
 
   #refreshPump(): void {
-    const queues = new Set<string>()
-    for (const { queue } of this.#consumers.values()) {
-      if (!this.#session.broadcastBindings.has(queue)) queues.add(queue)
-    }
-    this.#pump.setQueues([...queues])
+    // Those with a subscription as well: another exchange, or a publish by name, may fill them.
+    this.#pump.setQueues([...new Set([...this.#consumers.values()].map(({ queue }) => queue))])
   }
 
   #dispatch(taken: Taken[]): void {

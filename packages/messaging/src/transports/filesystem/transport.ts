@@ -61,5 +61,15 @@ export function foldersOf({ host, path, options }: Pick<Target, 'host' | 'path' 
 export const filesystem = virtualTransport({
   name: 'filesystem',
   capabilities,
+  options: [
+    'dataFolderIn',
+    'dataFolderOut',
+    'controlFolder',
+    'storeProcessed',
+    'processedFolder',
+    // Kombu's for brokers with leases and polls: nothing to set here.
+    'visibilityTimeout',
+    'pollingInterval',
+  ],
   open: ({ target }, context) => FilesystemStore.open(foldersOf(target), context),
 })

@@ -15,6 +15,8 @@ import type {
 import { refused } from '../../virtual/refusals.ts'
 import type { Held, MemoryBroker } from './broker.ts'
 
+const longestTimerMs = 2 ** 31 - 1
+
 export class MemoryStore implements MessageStore {
   readonly server = 'memory'
   readonly tickMs = 5000
@@ -134,7 +136,10 @@ export class MemoryStore implements MessageStore {
   async wait(queues: readonly string[], signal: AbortSignal): Promise<void> {
     if (signal.aborted || queues.some((queue) => this.#broker.count(queue) > 0)) return
     await new Promise<void>((resolve) => {
+      // Whoever consumes keeps the process alive, as the socket to any other broker does.
+      const cancel = this.#context.ambient.clock.after(longestTimerMs, () => undefined)
       const done = (): void => {
+        cancel()
         off()
         signal.removeEventListener('abort', done)
         resolve()

@@ -2,6 +2,7 @@
  * A database that is there anyway as the broker: PostgreSQL, the tables in one schema, claims with SKIP
  * LOCKED, wake-ups with LISTEN and NOTIFY.
  */
+import { postgresOptionNames } from '../../clients/postgres.ts'
 import type { Capabilities } from '../../transport/capabilities.ts'
 import { virtualTransport } from '../../virtual/transport.ts'
 import { PostgresStore } from './store.ts'
@@ -29,5 +30,7 @@ export const capabilities: Capabilities = {
 export const postgres = virtualTransport({
   name: 'postgres',
   capabilities,
+  // The last two are Kombu's for brokers with leases and polls: nothing to set here.
+  options: [...postgresOptionNames, 'schema', 'visibilityTimeout', 'pollingInterval'],
   open: (options, context) => PostgresStore.open(options, context),
 })

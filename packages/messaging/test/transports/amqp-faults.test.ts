@@ -1,9 +1,14 @@
 import { describe, expect, it } from '@jest/globals'
+import { message } from '../../src/message/message.ts'
 import {
+  blame,
   channelError,
   connectError,
   encodeError,
+  endedLink,
+  isTransientRefusal,
   linkError,
+  messageLimit,
   missingExchange,
 } from '../../src/transports/amqp/faults.ts'
 
@@ -75,5 +80,60 @@ describe('errors of amqplib', () => {
 
     expect(encodeError(large)).toMatchObject({ code: 'MESSAGING_TOO_LARGE', fault: 'message' })
     expect(encodeError(new TypeError('x')).code).toBe('MESSAGING_ENCODE_FAILED')
+  })
+})
+
+describe('what ended a channel or a link', () => {
+  const to = (exchange: string, body = 'x', userId = 'me') => ({
+    exchange,
+    routingKey: 'k',
+    message: message(body, { userId }),
+  })
+  const guilty = (text: string, ...batch: ReturnType<typeof to>[]) => {
+    const find = blame(channelError(coded(406, text)))
+    return batch.map((one) => find?.(one)?.code)
+  }
+
+  it.each([
+    'PRECONDITION_FAILED - message size 9 is larger than configured max size 5',
+    'PRECONDITION_FAILED - message size 9 larger than max size 5',
+  ])('is the message that is too large: %s', (text) => {
+    expect(guilty(text, to('a', '12345'), to('a', '123456'))).toEqual([
+      undefined,
+      'MESSAGING_TOO_LARGE',
+    ])
+    expect(messageLimit(coded(406, text))).toBe(5)
+  })
+
+  it('is the message of another user, or to an exchange one may not write to', () => {
+    expect(
+      guilty(
+        "user_id property set to 'you' but authenticated user was 'me'",
+        to('a', 'x', 'me'),
+        to('a', 'x', 'you'),
+      ),
+    ).toEqual([undefined, 'MESSAGING_PUBLISH_REFUSED'])
+    for (const text of [
+      "ACCESS_REFUSED - access to exchange 'b' in vhost '/' refused for user 'me'",
+      "ACCESS_REFUSED - cannot publish to internal exchange 'b' in vhost '/'",
+    ])
+      expect(guilty(text, to('a'), to('b'))).toEqual([undefined, 'MESSAGING_PUBLISH_REFUSED'])
+  })
+
+  it('is nobody’s fault when the broker does not say', () => {
+    expect(blame(coded(320, 'CONNECTION_FORCED'))).toBeUndefined()
+    expect(messageLimit(new Error('x'))).toBeUndefined()
+  })
+
+  it('is known of a request the whole link was ended for', () => {
+    const text = "COMMAND_INVALID - unknown exchange type 'x-mine'"
+    const lost = linkError(coded(503, text), 'amqp://h')
+
+    expect(endedLink(lost, "exchange type 'x-mine'")).toBe(true)
+    expect(endedLink(lost, "exchange type 'x-other'")).toBe(false)
+    expect(endedLink(linkError(new Error(text), 'amqp://h'), 'x-mine')).toBe(false)
+    const transient = 'INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.'
+    expect(isTransientRefusal(linkError(coded(541, transient), 'amqp://h'))).toBe(true)
+    expect(isTransientRefusal(linkError(coded(541, 'INTERNAL_ERROR'), 'amqp://h'))).toBe(false)
   })
 })

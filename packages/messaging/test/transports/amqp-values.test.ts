@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
 import { message, type Headers } from '../../src/message/message.ts'
-import { fromTable, toMessage, toOptions, toTable } from '../../src/transports/amqp/values.ts'
+import {
+  fromTable,
+  headerSize,
+  toMessage,
+  toOptions,
+  toTable,
+} from '../../src/transports/amqp/values.ts'
 
 describe('header tables', () => {
   it('are not copied when AMQP has a form for everything in them', () => {
@@ -77,5 +83,30 @@ describe('properties', () => {
 
     expect(back.properties).toEqual({ contentType: 'text/plain', expirationMs: 20 })
     expect(back.headers).toEqual({})
+  })
+})
+
+describe('the size of headers', () => {
+  it('is never told too small', () => {
+    const headers = {
+      text: 'ü'.repeat(100),
+      number: 1,
+      big: 2n ** 40n,
+      fraction: 0.5,
+      none: null,
+      flag: true,
+      bytes: Buffer.alloc(50),
+      list: [1, 'a', [{ b: 'c' }]],
+      when: new Date(0),
+      table: { a: { b: { c: 'd'.repeat(30) } } },
+    }
+    const sent = message('x', { correlationId: 'c'.repeat(200), appId: 'a', priority: 1 }, headers)
+    const options = toOptions(sent, false)
+    const size = headerSize(options)
+    // What stands in the frame besides: names, texts and numbers at their least.
+    const least = 100 * 2 + 50 + 30 + 200 + Object.keys(headers).join('').length
+
+    expect(size).toBeGreaterThan(least)
+    expect(size).toBeLessThan(least + 400)
   })
 })

@@ -149,7 +149,7 @@ export function blame(
 /** The broker's greatest size of a body, when it ended a channel over one that was larger. */
 export function messageLimit(error: unknown): number | undefined {
   const text = messageOf(MessagingError.is(error) ? (error.cause ?? error) : error)
-  const found = /message size \d+ is larger than (?:configured )?max size (\d+)/.exec(text)
+  const found = /message size \d+ (?:is )?larger than (?:configured )?max size (\d+)/.exec(text)
   return found ? Number(found[1]) : undefined
 }
 

@@ -181,7 +181,7 @@ describeWith('redis', 'queues on Redis', () => {
     expect(await lasting(raw)).toEqual(['work'])
     expect(await raw.dbsize()).toBe(baseline)
     expect(await raw.llen('work')).toBe(30)
-  })
+  }, 300_000)
 
   it('on a server that may throw them away are warned of', async () => {
     const { url } = await start('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru')

@@ -31,7 +31,7 @@ describeWith('redis', 'sessions on Redis that outlive their link', () => {
       proxy.breakAll()
     }
 
-    await until(() => seen.size === count)
+    await until(() => seen.size === count, 60_000)
     await until(async () => (await held(raw)) === 0)
     expect(twice()).toBe(0)
   }, 180_000)

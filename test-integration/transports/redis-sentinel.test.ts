@@ -112,6 +112,21 @@ describeWith('redis', 'Redis behind sentinels', () => {
     }
   })
 
+  it('logs in at the sentinels with a name of their own', async () => {
+    for (const { url: sentinel } of sentinels) {
+      const raw = await bench.raw(sentinel)
+      await raw.call('ACL', 'SETUSER', 'watcher', 'on', '>secret', '&*', '+@all')
+    }
+    const login = (password: string) => ({
+      transportOptions: { masterName, sentinelKwargs: { username: 'watcher', password } },
+    })
+
+    await bench.connect(url(), login('secret')).connect()
+    await expect(bench.connect(url(), login('wrong')).connect()).rejects.toMatchObject({
+      message: expect.stringContaining('WRONGPASS') as unknown,
+    })
+  })
+
   it('confirms nothing that its replicas lack, where that was asked for', async () => {
     const master = await settled()
     const replicas = servers.filter((server) => server !== master)

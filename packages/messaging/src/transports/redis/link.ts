@@ -2,7 +2,14 @@
  * The link to one Redis server: a socket for commands and one for notices, a batch of writes for each turn,
  * and the proof that both still live. It never reconnects: when one socket is over, the link is.
  */
-import { Cork, openRedis, redisEnded, redisError, type RedisClient } from '../../clients/redis.ts'
+import {
+  Cork,
+  hangUp,
+  openRedis,
+  redisEnded,
+  redisError,
+  type RedisClient,
+} from '../../clients/redis.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { messageOf, type MessagingError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -174,12 +181,4 @@ async function both<T>(a: Promise<T>, b: Promise<T>): Promise<[T, T]> {
   const results = await Promise.allSettled([a, b])
   for (const result of results) if (result.status === 'rejected') throw result.reason
   return [await a, await b]
-}
-
-/** Only once: for a socket that is closed already, ioredis would keep the process waiting for 2 s. */
-function hangUp(client: RedisClient): void {
-  if (client.status === 'end') return
-  client.disconnect()
-  // What mattered was answered; a server that stands still would never take its leave.
-  ;(client.stream as RedisClient['stream'] | undefined)?.destroy()
 }

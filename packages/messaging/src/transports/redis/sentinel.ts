@@ -3,7 +3,7 @@
  * is frozen costs nothing, and the answer of the latest epoch counts. While a link stands, one sentinel
  * tells when another server becomes the master: a frozen one would be noticed by its silence only.
  */
-import { openRedis, redisEnded, redisError, type RedisClient } from '../../clients/redis.ts'
+import { hangUp, openRedis, redisEnded, redisError, type RedisClient } from '../../clients/redis.ts'
 import { sleep } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MessagingError, messageOf } from '../../kernel/errors.ts'
@@ -115,7 +115,7 @@ async function ask(sentinel: ConnectOptions, name: string): Promise<Answer> {
   } catch (error) {
     throw redisError(error, sentinel.target.masked, true)
   } finally {
-    client.disconnect()
+    hangUp(client)
   }
 }
 
@@ -178,10 +178,6 @@ function watch(
       if (client) hangUp(client)
     },
   }
-}
-
-function hangUp(client: RedisClient): void {
-  if (client.status !== 'end') client.disconnect()
 }
 
 function refused(why: string): MessagingError {

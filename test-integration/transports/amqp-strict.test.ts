@@ -3,6 +3,9 @@
 import { Connection, exchange, queue, silentLogger, type MessagingError } from '@celeriac/messaging'
 import { Inbox, StrictAmqpProxy, type StrictAmqpOptions } from '@celeriac/messaging/testing'
 import { afterEach, expect, it } from '@jest/globals'
+import { quietApp, removeQueues } from '../fixtures/clients.ts'
+import { Ledger } from '../fixtures/ledger.ts'
+import { OurWorker } from '../fixtures/our-worker.ts'
 import { until } from '../fixtures/waiting.ts'
 import { describeWith, uniqueName, urlOf } from '../services/brokers.ts'
 
@@ -134,5 +137,32 @@ describeWith('rabbitmq', 'a broker as strict as RabbitMQ 4.3', () => {
     await connection.withChannel(async (own) => {
       for (const name of names) expect(await own.removeQueue(name)).toBe(0)
     })
+  })
+
+  it('takes a worker as it is, over ten lost links', async () => {
+    const { proxy } = await setup()
+    const name = uniqueName('strict-worker')
+    const broker = proxy.through(urlOf('rabbitmq'))
+    const ledger = new Ledger()
+    const worker = await OurWorker.start({ broker, queue: name })
+    const app = quietApp({ broker, taskDefaultQueue: name })
+    try {
+      const mark = app.remote<(...args: unknown[]) => unknown>('js.mark')
+      for (let round = 0; round <= 10; round++) {
+        const id = `round-${round}`
+        await mark.applyAsync([ledger.file, id, 0, id], { taskId: id })
+        await until('the task has run', () => ledger.ended().has(id))
+        if (round === 10) break
+        const ready = worker.rows('consumerReady').length
+        proxy.breakAll()
+        await until('it consumes again', () => worker.rows('consumerReady').length > ready)
+      }
+      expect(proxy.refusals).toEqual([])
+    } finally {
+      await worker.kill9()
+      await app.close()
+      ledger.remove()
+      await removeQueues(urlOf('rabbitmq'), [name])
+    }
   })
 })

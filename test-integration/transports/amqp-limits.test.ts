@@ -13,7 +13,9 @@ import { Inbox, StrictAmqpProxy } from '@celeriac/messaging/testing'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { runInNewContext } from 'node:vm'
+import { freePort } from '../../scripts/services/index.mjs'
 import { until } from '../fixtures/waiting.ts'
 import {
   describeWith,
@@ -255,6 +257,26 @@ describeWith('rabbitmq', 'the limits of RabbitMQ', () => {
       await (await inbox.atLeast(i + 1))[i]!.ack()
     await consumer.stop()
     await connection.withChannel((channel) => channel.removeQueue(name))
+  })
+
+  it('costs no more than the deadline when it is away', async () => {
+    const connection = connect({ publishTimeout: 1 }, `amqp://127.0.0.1:${await freePort()}`)
+    const producer = connection.producer({ routingKey: 'away' })
+    const lag = monitorEventLoopDelay({ resolution: 5 })
+    const started = performance.now()
+    lag.enable()
+
+    const outcomes = await Promise.all(
+      Array.from({ length: 1000 }, (_, i) => failure(producer.publish(i))),
+    )
+
+    lag.disable()
+    expect(performance.now() - started).toBeLessThan(1500)
+    expect(new Set(outcomes.map(({ code }) => code))).toEqual(
+      new Set(['MESSAGING_PUBLISH_TIMEOUT']),
+    )
+    expect(outcomes[0]!.message).toMatch(/ECONNREFUSED/)
+    expect(lag.percentile(99) / 1e6).toBeLessThan(50)
   })
 
   it('is not waited for for ever when it does not answer', async () => {

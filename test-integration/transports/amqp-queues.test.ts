@@ -253,6 +253,31 @@ describeWith('rabbitmq', 'consumers of RabbitMQ', () => {
     await consumer.stop()
   })
 
+  it('are not kept waiting by what was fetched one by one on their channel', async () => {
+    for (const type of ['classic', 'quorum'] as const) {
+      const one = mine('fetched', { type })
+      const channel = await connect().channel()
+      await channel.declareQueue(one)
+      await channel.publish(['a', 'b', 'c', 'd'].map((text) => to(one.name, text)))
+      const held = [await channel.get(one.name), await channel.get(one.name)]
+      const inbox = new Inbox()
+      await channel.prefetch(1)
+      await channel.consume(one.name, { tag: 't' }, inbox.onDeliveries)
+
+      await inbox.atLeast(1)
+      await pause(100)
+      expect(inbox.texts).toEqual(['c'])
+      await held[0]!.ack()
+      await pause(100)
+      expect(inbox.texts).toEqual(['c'])
+      await inbox.deliveries[0]!.ack()
+      await inbox.atLeast(2)
+      await inbox.deliveries[1]!.ack()
+      await held[1]!.ack()
+      expect((await channel.declareQueue(one)).messages).toBe(0)
+    }
+  })
+
   it('get a name for their queue of the broker, a new one for each link', async () => {
     const connection = connect()
     const fan = exchange(uniqueName('fan'), { type: 'fanout', autoDelete: true })

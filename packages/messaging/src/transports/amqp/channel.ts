@@ -211,7 +211,7 @@ export class AmqpChannel implements Channel {
       (ch, cb: Callback<GetMessage | false>) =>
         ch.get(queue, { noAck }, (error, got) => {
           // In the callback, before anything else can be settled: see Settlements.
-          if (got && !noAck) this.#settlements.add(got.fields.deliveryTag)
+          if (got && !noAck) this.#settlements.add(got.fields.deliveryTag, true)
           cb(error, got)
         }),
     ).catch((error: unknown) => {

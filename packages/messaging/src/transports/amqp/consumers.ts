@@ -135,7 +135,9 @@ export class Consumers {
   async #setWindow(added?: string): Promise<void> {
     const queues = [...this.#consumers.values()].map(({ queue }) => queue)
     if (added !== undefined) queues.push(added)
-    const wanted = this.#options.hasChannelWindow(queues) ? 'channel' : 'consumer'
+    // What was fetched before would count against a window of the channel for ever: settling it does not.
+    const { hasChannelWindow, settlements } = this.#options
+    const wanted = settlements.fetched === 0 && hasChannelWindow(queues) ? 'channel' : 'consumer'
     if (this.#window === wanted && added !== undefined) return
     const before = this.#window
     this.#window = wanted

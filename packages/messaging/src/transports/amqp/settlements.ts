@@ -29,6 +29,8 @@ export class Settlements {
   readonly #onSettled: () => void
   /** Tags that are out, oldest first. */
   readonly #out = new Set<number>()
+  /** Those of them that were fetched one by one, which no window counts. */
+  readonly #fetched = new Set<number>()
   /** Those of them that are acknowledged and not sent. */
   readonly #acked = new Set<number>()
   readonly #batch: TurnBatch<Entry, void>
@@ -42,9 +44,14 @@ export class Settlements {
     this.#batch = new TurnBatch((entries) => this.#settle(entries))
   }
 
-  /** Deliveries that are not settled. */
+  /** Deliveries to consumers that are not settled. */
   get size(): number {
-    return this.#out.size - this.#acked.size
+    return this.#out.size - this.#acked.size - this.#fetched.size
+  }
+
+  /** Deliveries that were fetched one by one and are not settled. */
+  get fetched(): number {
+    return this.#fetched.size
   }
 
   /** The window of the channel: of a quarter of it the broker is told at once. */
@@ -52,8 +59,9 @@ export class Settlements {
     this.#enough = limit === 0 ? plenty : Math.max(1, Math.min(plenty, Math.floor(limit / 4)))
   }
 
-  add(tag: number): void {
+  add(tag: number, isFetched = false): void {
     this.#out.add(tag)
+    if (isFetched) this.#fetched.add(tag)
   }
 
   has(tag: number): boolean {
@@ -73,6 +81,7 @@ export class Settlements {
   /** Everything is the broker's again. */
   clear(): void {
     this.#out.clear()
+    this.#fetched.clear()
     this.#acked.clear()
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
@@ -82,6 +91,7 @@ export class Settlements {
   async #settle(entries: readonly Entry[]): Promise<void> {
     for (const { tag, how } of entries) {
       if (!this.#out.has(tag)) continue
+      this.#fetched.delete(tag)
       if (how === 'ack') this.#acked.add(tag)
       else {
         this.#out.delete(tag)

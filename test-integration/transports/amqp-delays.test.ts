@@ -225,11 +225,11 @@ describeWith('rabbitmq', 'delayed messages on RabbitMQ', () => {
     })
     const { came, inbox } = await receive(connection, declared)
     const values = Array.from({ length: 100 }, (_, i) => i)
-    const dueMs = Date.now() + 12_000
+    const dueMs = Date.now() + 8000
 
     const { failures } = await connection
       .producer({ exchange: declared.bindings[0]!.exchange, routingKey: 'killed' })
-      .sendMany(values, { delay: 12 })
+      .sendMany(values, { delay: 8 })
     expect(failures.size).toBe(0)
     // RabbitMQ 3.10 never wakes a quorum queue that was made within the last five seconds before a kill.
     await new Promise((resolve) => setTimeout(resolve, 6000))

@@ -232,6 +232,8 @@ describeWith('rabbitmq', 'the limits of RabbitMQ', () => {
     expect(codes.filter((code) => code === 'MESSAGING_PUBLISH_TIMEOUT')).toHaveLength(50)
     expect(codes.filter((code) => code === 'MESSAGING_PUBLISH_REFUSED')).toHaveLength(150)
     expect(performance.now() - started).toBeLessThan(2500)
+    const once = await failure(producer.publish('once', { retry: false }))
+    expect(once).toMatchObject({ code: 'MESSAGING_PUBLISH_REFUSED', fault: 'message' })
     // What was given up is not kept anywhere.
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void

@@ -200,6 +200,9 @@ function publishTimeout(timeoutMs: number, cause: unknown): MessagingError {
 }
 
 function sendCut(cause: unknown): MessagingError {
+  // Turned away at the door: nothing was stored.
+  if (MessagingError.is(cause) && cause.code === 'MESSAGING_PUBLISH_REFUSED')
+    return new MessagingError(cause.code, 'message', cause.message, { cause })
   return new MessagingError(
     'MESSAGING_CONNECTION_LOST',
     'message',

@@ -2,7 +2,8 @@
  * A TCP proxy that breaks: put it between a client and its server to test what a bad network does.
  * Works for every protocol, since it looks at nothing.
  */
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { addressOf, listen, portOf, urlThrough, type Address } from './loopback.ts'
 
 /**
  * What happens to the bytes. `pass`: nothing; `refuse`: new connections are reset at once; `reset`: all
@@ -25,45 +26,35 @@ interface Link {
 
 export class FaultProxy {
   readonly #server: Server
-  readonly #target: { readonly host: string; readonly port: number }
+  readonly #target: Address
   readonly #links = new Set<Link>()
   #mode: FaultMode = 'pass'
   #accepted = 0
 
-  private constructor(target: { host: string; port: number }) {
+  private constructor(target: Address) {
     this.#target = target
     this.#server = createServer({ noDelay: true }, (client) => this.#accept(client))
   }
 
   /** Listens on a free port of the loopback address and passes everything on to `target`. */
-  static async start(target: { host: string; port: number }): Promise<FaultProxy> {
+  static async start(target: Address): Promise<FaultProxy> {
     const proxy = new FaultProxy(target)
-    await new Promise<void>((resolve, reject) => {
-      proxy.#server.once('error', reject)
-      proxy.#server.listen(0, '127.0.0.1', resolve)
-    })
+    await listen(proxy.#server)
     return proxy
   }
 
   /** As `start`, with the host and port of a URL. */
   static async to(url: string): Promise<FaultProxy> {
-    const { hostname, port } = new URL(url)
-    return await FaultProxy.start({
-      host: hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: Number(port),
-    })
+    return await FaultProxy.start(addressOf(url))
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port
+    return portOf(this.#server)
   }
 
   /** `url` with this proxy as its host and port. */
   through(url: string): string {
-    const changed = new URL(url)
-    changed.hostname = '127.0.0.1'
-    changed.port = String(this.port)
-    return changed.href
+    return urlThrough(this.#server, url)
   }
 
   /** Connections that are open now. */

@@ -7,8 +7,9 @@
  * switches the latter off takes it for a prefetch of each consumer, without a word; `refuse` is stricter,
  * so that a client that still asks is found.
  */
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { connectionClose, frameHeader, FrameReader, type AmqpFrame } from './amqp-frames.ts'
+import { addressOf, listen, portOf, urlThrough, type Address } from './loopback.ts'
 
 export interface StrictAmqpOptions {
   /** Queues that are neither durable nor exclusive; default `refuse`: 541, as 4.3. */
@@ -32,12 +33,12 @@ export class StrictAmqpProxy {
   /** What was refused since the start, as the client was told. */
   readonly refusals: string[] = []
   readonly #server: Server
-  readonly #target: { readonly host: string; readonly port: number }
+  readonly #target: Address
   readonly #options: StrictAmqpOptions
   readonly #links = new Set<Link>()
   #accepted = 0
 
-  private constructor(target: { host: string; port: number }, options: StrictAmqpOptions) {
+  private constructor(target: Address, options: StrictAmqpOptions) {
     this.#target = target
     this.#options = options
     this.#server = createServer({ noDelay: true }, (client) => this.#accept(client))
@@ -45,26 +46,18 @@ export class StrictAmqpProxy {
 
   /** Listens on a free port of the loopback address, before the server of `url`. */
   static async to(url: string, options: StrictAmqpOptions = {}): Promise<StrictAmqpProxy> {
-    const { hostname, port } = new URL(url)
-    const host = hostname.replace(/^\[(.*)\]$/, '$1')
-    const proxy = new StrictAmqpProxy({ host, port: Number(port || 5672) }, options)
-    await new Promise<void>((resolve, reject) => {
-      proxy.#server.once('error', reject)
-      proxy.#server.listen(0, '127.0.0.1', resolve)
-    })
+    const proxy = new StrictAmqpProxy(addressOf(url, 5672), options)
+    await listen(proxy.#server)
     return proxy
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port
+    return portOf(this.#server)
   }
 
   /** `url` with this proxy as its host and port. */
   through(url: string): string {
-    const changed = new URL(url)
-    changed.hostname = '127.0.0.1'
-    changed.port = String(this.port)
-    return changed.href
+    return urlThrough(this.#server, url)
   }
 
   /** Connections that are open now. */

@@ -21,7 +21,7 @@ import { Pump } from './pump.ts'
 import { Reservations } from './reservations.ts'
 import { notGivenBack, refuseConsumerArguments, refused } from './refusals.ts'
 import type { VirtualSession } from './session.ts'
-import { parkedFor, type MessageStore, type Taken } from './store.ts'
+import type { MessageStore, Taken } from './store.ts'
 
 interface Consumer {
   readonly tag: string
@@ -76,6 +76,8 @@ export class VirtualChannel implements Channel {
     if (reason.fault === 'connection') {
       this.#isLost = true
       this.#closing = this.#pump.stop()
+      // Before anybody can settle what this channel holds.
+      this.#session.lost(reason)
       this.#resolveClosed(reason)
     } else this.#closing = this.#close(reason)
   }
@@ -155,17 +157,27 @@ export class VirtualChannel implements Channel {
     if (options.exclusive && users.size > 0) {
       throw refused(`queue '${queue}' has a consumer already, exclusive use is not possible`)
     }
-    await this.#store.join?.(queue)
     const consumer: Consumer = { tag, queue, noAck, onDeliveries, unsubscribe: [] }
+    // At once: others may begin, cancel or close while the store is asked.
     this.#consumers.set(tag, consumer)
     this.#session.consumers.set(queue, users.add(tag))
-    for (const binding of this.#session.broadcastBindings.get(queue) ?? []) {
-      consumer.unsubscribe.push(
-        await this.#store.broadcast!.subscribe(binding.exchange, binding.routingKey, (text) =>
+    let joined = false
+    try {
+      await this.#store.join?.(queue)
+      joined = true
+      for (const { exchange, routingKey } of this.#session.broadcastBindings.get(queue) ?? []) {
+        const end = await this.#store.broadcast!.subscribe(exchange, routingKey, (text) =>
           this.#onBroadcast(consumer, text),
-        ),
-      )
+        )
+        if (this.#consumers.has(tag)) consumer.unsubscribe.push(end)
+        else await end()
+      }
+    } catch (error) {
+      if (joined) await this.cancel(tag).catch(() => undefined)
+      else if (this.#consumers.delete(tag)) this.#forgetConsumer(consumer)
+      throw error
     }
+    this.#check()
     this.#refreshPump()
   }
 
@@ -297,26 +309,9 @@ export class VirtualChannel implements Channel {
         noAck,
       )
     } catch (error) {
-      this.#park(taken, error)
+      this.#session.park(taken, error).catch((failure: unknown) => this.#onFault(failure, 'park'))
       return undefined
     }
-  }
-
-  /** A text that is no message must neither stop the queue nor vanish. */
-  #park(taken: Taken, error: unknown): void {
-    const parkedIn = parkedFor(taken.queue)
-    this.#session.ambient.log.warn('a message that cannot be read was parked', {
-      queue: taken.queue,
-      parkedIn,
-      reason: error instanceof Error ? error.message : String(error),
-    })
-    this.#store
-      .push([{ queue: parkedIn, text: taken.text, priority: 0 }])
-      .then((failures) => {
-        if (failures?.size) throw failures.get(0)!
-      })
-      .then(() => this.#session.settle(taken, 'ack'))
-      .catch((failure: unknown) => this.#onFault(failure, 'park'))
   }
 
   #onBroadcast(consumer: Consumer, text: string): void {

@@ -28,7 +28,7 @@ export function deadLetter(
   if (before && cause === 'maxlen') return undefined
   const { expirationMs, ...properties } = message.properties
   const death: Death = {
-    count: Number(before?.['count'] ?? 0) + 1,
+    count: countOf(before) + 1,
     reason: cause,
     queue: name,
     time: Math.floor(clock.now() / 1000),
@@ -57,5 +57,15 @@ export function deadLetter(
 
 function deathsOf(headers: Headers): Death[] {
   const deaths = headers['x-death']
-  return Array.isArray(deaths) ? (deaths as Death[]) : []
+  // Written by whoever published it: anything may stand there.
+  return Array.isArray(deaths) ? (deaths as unknown[]).filter(isDeath) : []
+}
+
+function isDeath(value: unknown): value is Death {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function countOf(death: Death | undefined): number {
+  const count = death?.['count']
+  return typeof count === 'bigint' || typeof count === 'number' ? Number(count) : 0
 }

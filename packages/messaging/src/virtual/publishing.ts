@@ -81,7 +81,12 @@ export async function publishBatch(
     }
     if (store.broadcast && (await router.route(exchange)).type === 'fanout') {
       const text = encode(i)
-      if (text !== undefined) broadcasts.push(store.broadcast.publish(exchange, routingKey, text))
+      if (text !== undefined) {
+        const sent = store.broadcast.publish(exchange, routingKey, text)
+        // Heard at the end, if nothing else fails before.
+        sent.catch(() => undefined)
+        broadcasts.push(sent)
+      }
       continue
     }
     const queues = await router.queues(exchange, routingKey, message.headers)

@@ -61,11 +61,12 @@ export class Router {
     passed.add(exchange)
     if (exchange === '') return void queues.add(routingKey)
     const { type, bindings, onwards, alternate } = await this.route(exchange)
-    const before = queues.size
-    for (const { queue } of matching(type, bindings, routingKey, headers)) queues.add(queue)
-    for (const { to } of matching(type, onwards, routingKey, headers))
-      await this.#collect(to, routingKey, headers, queues, passed)
-    if (alternate !== undefined && queues.size === before)
+    const here = matching(type, bindings, routingKey, headers)
+    for (const { queue } of here) queues.add(queue)
+    const next = matching(type, onwards, routingKey, headers)
+    for (const { to } of next) await this.#collect(to, routingKey, headers, queues, passed)
+    // By what matches, not by what is new: another way may have led to the same queue before.
+    if (alternate !== undefined && here.length + next.length === 0)
       await this.#collect(alternate, routingKey, headers, queues, passed)
   }
 

@@ -16,7 +16,7 @@ import { decodeEnvelope, type Envelope } from './envelope.ts'
 import { KnownQueues } from './known-queues.ts'
 import { turned, turnsPriorities } from './priorities.ts'
 import { publishBatch } from './publishing.ts'
-import type { MessageStore, Settlement, Taken } from './store.ts'
+import { parkedFor, type MessageStore, type Settlement, type Taken } from './store.ts'
 
 const nothing = Promise.resolve()
 
@@ -64,7 +64,7 @@ export class VirtualSession implements Session {
     this.#turnsPriorities = turnsPriorities(capabilities, target)
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#settlements = new TurnBatch((batch) => store.settle(batch))
-    void store.closed.then((reason) => this.#onLost(reason))
+    void store.closed.then((reason) => this.lost(reason))
     this.#tickIn(0)
   }
 
@@ -82,7 +82,7 @@ export class VirtualSession implements Session {
     this.#channels.add(channel)
     void channel.closed.then((reason) => {
       this.#channels.delete(channel)
-      if (reason?.fault === 'connection') this.#onLost(reason)
+      if (reason?.fault === 'connection') this.lost(reason)
     })
     return Promise.resolve(channel)
   }
@@ -123,7 +123,7 @@ export class VirtualSession implements Session {
     return done.catch((error: unknown) => {
       const isLost = MessagingError.is(error) && error.fault === 'connection'
       if (!isLost || (this.#closing && !this.#isLost)) throw error
-      this.#onLost(error)
+      this.lost(error)
       this.#orphans.add(taken)
       if (!this.#successor) this.#late.push({ taken, outcome })
       else return this.settleOrphan(taken, outcome)
@@ -145,13 +145,13 @@ export class VirtualSession implements Session {
   async bury(taken: Taken, cause: CauseOfDeath): Promise<void> {
     if (this.capabilities.deadLetters) {
       const queue = await this.queues.get(taken.queue)
-      const letter = deadLetter(
-        this.read(taken.text),
-        taken.queue,
-        queue,
-        cause,
-        this.ambient.clock,
-      )
+      let envelope: Envelope
+      try {
+        envelope = this.read(taken.text)
+      } catch (error) {
+        return await this.park(taken, error)
+      }
+      const letter = deadLetter(envelope, taken.queue, queue, cause, this.ambient.clock)
       const failures = letter && (await this.publish([letter]))
       for (const error of failures?.values() ?? [])
         this.ambient.log.warn('a dead letter was refused and is gone', {
@@ -161,6 +161,19 @@ export class VirtualSession implements Session {
         })
     }
     await this.#settlements.add({ taken, outcome: 'remove' }).done
+  }
+
+  /** A text that is no message must neither stop the queue nor vanish. */
+  async park(taken: Taken, error: unknown): Promise<void> {
+    const parkedIn = parkedFor(taken.queue)
+    this.ambient.log.warn('a message that cannot be read was parked', {
+      queue: taken.queue,
+      parkedIn,
+      reason: messageOf(error),
+    })
+    const failures = await this.store.push([{ queue: parkedIn, text: taken.text, priority: 0 }])
+    if (failures?.size) throw failures.get(0)!
+    await this.settle(taken, 'ack')
   }
 
   /** A message was delayed, or will expire: the session looks in time. */
@@ -210,7 +223,8 @@ export class VirtualSession implements Session {
     }
   }
 
-  #onLost(reason: MessagingError | undefined): void {
+  /** The link is gone: what its channels handed out is to be settled through the session that follows. */
+  lost(reason: MessagingError | undefined): void {
     if (this.#closing) return
     const error =
       reason ?? new MessagingError('MESSAGING_CONNECTION_LOST', 'connection', 'the link is gone')
@@ -249,7 +263,7 @@ export class VirtualSession implements Session {
       const expectedInMs = this.#expectedMs - this.ambient.clock.now()
       this.#tickIn(Math.min(nextDueMs ?? Infinity, Math.max(0, expectedInMs) + 1))
     } catch (error) {
-      this.#onLost(asMessagingError(error, 'MESSAGING_STORE_FAILED', 'connection', 'lease'))
+      this.lost(asMessagingError(error, 'MESSAGING_STORE_FAILED', 'connection', 'lease'))
     }
   }
 

@@ -22,6 +22,9 @@ function broker() {
     givenBack: [] as string[],
     kept: [] as boolean[],
     forgets: false,
+    /** The link breaks under a claim, before anything else says so. */
+    claimsFail: false,
+    wake: () => undefined as void,
     refuses: 0,
     break: () => undefined as void,
   }
@@ -61,6 +64,7 @@ function broker() {
         push: nothing,
         async take(queues, max) {
           check()
+          if (state.claimsFail) throw lost
           return state.waiting.splice(0, max).map(({ receipt, text }) => {
             state.held.set(receipt, identity)
             return { receipt, text, queue: queues[0]! }
@@ -69,6 +73,7 @@ function broker() {
         wait: (_queues, signal) =>
           new Promise((resolve, reject) => {
             signal.addEventListener('abort', () => resolve())
+            state.wake = resolve
             void closed.then((error) => reject(error))
           }),
         async settle(batch: readonly Settlement[]) {
@@ -76,13 +81,13 @@ function broker() {
           for (const { taken, outcome } of batch) {
             if (state.held.get(taken.receipt) !== identity) continue
             state.held.delete(taken.receipt)
-            state.settled.push(`${taken.receipt} ${String(outcome)}`)
+            state.settled.push(`${taken.receipt} ${outcome as string}`)
           }
         },
         async giveBackBut(receipts) {
           check()
           if (state.refuses-- > 0) throw lost
-          for (const receipt of [...state.held.keys()]) {
+          for (const receipt of state.held.keys()) {
             if (receipts.has(receipt)) continue
             state.held.delete(receipt)
             state.givenBack.push(receipt)
@@ -147,6 +152,23 @@ describe('a session that follows one whose link broke', () => {
     await deliveries[2]!.requeue()
     expect(state.settled).toEqual(['a remove', 'b remove', 'c requeue'])
     expect(state.kept).toEqual([true])
+    await connection.close()
+  })
+
+  it('keeps what was handed out when a claim is the first to hear of the break', async () => {
+    const { state, connection, deliveries } = await setup(['a', 'b'])
+    const back = connection.signals.once('connected')
+    state.claimsFail = true
+    state.wake()
+    await connection.signals.once('disconnected')
+    state.claimsFail = false
+    await back
+    await until(() => true)
+
+    await deliveries[0]!.ack()
+    expect(state.givenBack).toEqual([])
+    expect(state.settled).toEqual(['a remove'])
+    expect([...state.held.keys()]).toEqual(['b'])
     await connection.close()
   })
 

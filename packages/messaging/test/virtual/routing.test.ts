@@ -108,6 +108,21 @@ describe('Router', () => {
     expect(await router().queues('x', 'nowhere', {})).toEqual(['other'])
   })
 
+  it('does not ask it when another way led to the same queue before', async () => {
+    const both = new Router({
+      findExchange: async (name: string) =>
+        exchange(name, { type: 'fanout', ...(name === 'b' && { alternateExchange: 'rest' }) }),
+      readBindings: async (name: string) =>
+        name === 'source' ? [] : [binding(name === 'rest' ? 'other' : 'same', '')],
+      readExchangeBindings: async (name: string) =>
+        name === 'source'
+          ? ['a', 'b'].map((to) => ({ exchange: name, to, routingKey: '', arguments: {} }))
+          : [],
+    } as unknown as MessageStore)
+
+    expect(await both.queues('source', '', {})).toEqual(['same'])
+  })
+
   it('knows the default exchange', async () => {
     expect(await router().queues('', 'some.queue', {})).toEqual(['some.queue'])
   })

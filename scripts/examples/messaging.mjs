@@ -18,7 +18,6 @@ const needs = {
   delayed: 'delay',
   'delayed-publish': 'delayedPublish',
   'dead-letters': 'deadLetters',
-  mailbox: 'queueExpiry',
 }
 
 /** On shared servers, a corner of our own. */

@@ -15,6 +15,8 @@ export interface Held {
   readonly expiresAtMs: number | undefined
   /** Deliveries so far; written at each take. */
   attempts: number
+  /** In its queue, and nobody has it. */
+  waits?: boolean
 }
 
 interface MemoryQueue {
@@ -34,11 +36,25 @@ export interface Dead {
   readonly crowdedOut: boolean
 }
 
+/** Entries of an agenda from which on it looks for those that nobody wants any more. */
+const leastSwept = 1000
+
 /** Things with an hour, earliest first. */
 class Agenda<T> {
-  readonly #entries: { readonly dueMs: number; readonly item: T }[] = []
+  #entries: { readonly dueMs: number; readonly item: T }[] = []
+  #sweepAt = leastSwept
+  readonly #isWanted: (item: T) => boolean
+
+  /** What is not wanted any more is forgotten before its hour, now and then. */
+  constructor(isWanted: (item: T) => boolean = () => true) {
+    this.#isWanted = isWanted
+  }
 
   add(item: T, dueMs: number): void {
+    if (this.#entries.length >= this.#sweepAt) {
+      this.remove((one) => !this.#isWanted(one))
+      this.#sweepAt = Math.max(leastSwept, 2 * this.#entries.length)
+    }
     let at = this.#entries.length
     while (at > 0 && this.#entries[at - 1]!.dueMs > dueMs) at--
     this.#entries.splice(at, 0, { dueMs, item })
@@ -49,6 +65,10 @@ class Agenda<T> {
     let count = 0
     while (count < this.#entries.length && this.#entries[count]!.dueMs <= nowMs) count++
     return this.#entries.splice(0, count).map(({ item }) => item)
+  }
+
+  remove(isGone: (item: T) => boolean): void {
+    this.#entries = this.#entries.filter(({ item }) => !isGone(item))
   }
 
   get nextMs(): number {
@@ -62,7 +82,7 @@ export class MemoryBroker {
   readonly onwards = new Map<string, ExchangeBinding[]>()
   readonly #queues = new Map<string, MemoryQueue>()
   readonly #delayed = new Agenda<Held>()
-  readonly #expiring = new Agenda<Held>()
+  readonly #expiring = new Agenda<Held>(({ waits }) => waits === true)
   #dead: Dead[] = []
   readonly #listeners = new Set<(queue: string) => void>()
   #sequence = 0
@@ -82,10 +102,17 @@ export class MemoryBroker {
     known.usedAtMs = nowMs
   }
 
-  /** Rear: behind messages of its priority; front: before them. False when the queue takes no more. */
-  put(held: Held, front: boolean): boolean {
+  /** A new message, behind those of its priority. False when the queue takes no more. */
+  put(held: Held): boolean {
+    if (this.#isFull(held)) return false
+    this.giveBack(held, false)
+    return true
+  }
+
+  /** Rear: behind messages of its priority; front: before them. What a queue once took it takes back. */
+  giveBack(held: Held, front: boolean): void {
     const { waiting, declared } = this.#queue(held.queue)
-    if (declared && !this.#makeRoom(declared, waiting, held)) return false
+    if (declared) this.#makeRoom(declared, waiting, held)
     // Nearly always the place is the end.
     let at = waiting.length
     while (
@@ -96,9 +123,9 @@ export class MemoryBroker {
     )
       at--
     waiting.splice(at, 0, held)
+    held.waits = true
     if (held.expiresAtMs !== undefined) this.#expiring.add(held, held.expiresAtMs)
     for (const listener of this.#listeners) listener(held.queue)
-    return true
   }
 
   take(name: string, max: number, nowMs: number): Held[] {
@@ -106,6 +133,7 @@ export class MemoryBroker {
     if (!queue) return []
     queue.usedAtMs = nowMs
     const taken = queue.waiting.splice(0, max)
+    for (const held of taken) held.waits = false
     this.#forgetUnused(name, queue)
     return taken
   }
@@ -121,14 +149,17 @@ export class MemoryBroker {
 
   purge(name: string): number {
     const queue = this.#queues.get(name)
-    const count = queue?.waiting.splice(0).length ?? 0
-    if (queue) this.#forgetUnused(name, queue)
-    return count
+    if (!queue) return 0
+    const gone = queue.waiting.splice(0)
+    for (const held of gone) held.waits = false
+    this.#forgetUnused(name, queue)
+    return gone.length
   }
 
-  /** The queue, its messages and its bindings. */
+  /** The queue, its messages, those that wait for their hour as well, and its bindings. */
   remove(name: string): number {
-    const count = this.count(name)
+    const count = this.purge(name)
+    this.#delayed.remove((held) => held.queue === name)
     this.#queues.delete(name)
     for (const exchange of this.bindings.keys())
       this.unbind(exchange, (binding) => binding.queue === name)
@@ -183,7 +214,7 @@ export class MemoryBroker {
   /** Puts back what is due, removes what is over; answers what happened and when to look again. */
   release(nowMs: number): { restored: number; dead: Dead[]; nextDueMs: number | undefined } {
     const due = this.#delayed.due(nowMs)
-    for (const held of due) this.put(held, true)
+    for (const held of due) this.giveBack(held, true)
     for (const held of this.#expiring.due(nowMs)) this.#expire(held)
     const dead = this.#dead
     this.#dead = []
@@ -221,24 +252,33 @@ export class MemoryBroker {
       this.removeExchange(exchange)
   }
 
-  #makeRoom({ arguments: args }: Queue, waiting: Held[], coming: Held): boolean {
+  /** True when the queue refuses a new message rather than dropping an old one. */
+  #isFull(coming: Held): boolean {
+    const { declared, waiting } = this.#queues.get(coming.queue) ?? {}
+    const args = declared?.arguments
+    if (!waiting || args?.['x-overflow'] !== 'reject-publish') return false
+    return (
+      waiting.length + 1 > numberOf(args['x-max-length']) ||
+      bytesOf([...waiting, coming]) > numberOf(args['x-max-length-bytes'])
+    )
+  }
+
+  #makeRoom({ arguments: args }: Queue, waiting: Held[], coming: Held): void {
     const most = numberOf(args['x-max-length'])
     const mostBytes = numberOf(args['x-max-length-bytes'])
-    if (most === Infinity && mostBytes === Infinity) return true
-    let bytes = bodyBytes(coming.text)
-    if (mostBytes !== Infinity) for (const { text } of waiting) bytes += bodyBytes(text)
-    const isFull = (): boolean => waiting.length + 1 > most || bytes > mostBytes
-    if (args['x-overflow'] === 'reject-publish' && isFull()) return false
-    while (waiting.length > 0 && isFull()) {
+    if (most === Infinity && mostBytes === Infinity) return
+    if (args['x-overflow'] === 'reject-publish') return
+    let bytes = mostBytes === Infinity ? 0 : bytesOf([...waiting, coming])
+    while (waiting.length > 0 && (waiting.length + 1 > most || bytes > mostBytes)) {
       const lowest = waiting.at(-1)!.priority
       const [held] = waiting.splice(
         waiting.findIndex(({ priority }) => priority === lowest),
         1,
       )
+      held!.waits = false
       bytes -= bodyBytes(held!.text)
       this.#dead.push({ held: held!, crowdedOut: true })
     }
-    return true
   }
 
   #expire(held: Held): void {
@@ -247,6 +287,7 @@ export class MemoryBroker {
     // Handed out, or gone: whoever has it decides.
     if (at < 0) return
     waiting.splice(at, 1)
+    held.waits = false
     this.#dead.push({ held, crowdedOut: false })
   }
 
@@ -261,6 +302,10 @@ export class MemoryBroker {
     }
     return next
   }
+}
+
+function bytesOf(messages: readonly Held[]): number {
+  return messages.reduce((sum, { text }) => sum + bodyBytes(text), 0)
 }
 
 function numberOf(value: unknown): number {

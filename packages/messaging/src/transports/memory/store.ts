@@ -107,7 +107,7 @@ export class MemoryStore implements MessageStore {
       const receipt = this.#broker.nextReceipt()
       const held = { receipt, queue, text, priority, expiresAtMs, attempts: 0 }
       if (dueAtMs !== undefined) this.#broker.delay(held, dueAtMs)
-      else if (!this.#broker.put(held, false)) (failures ??= new Map()).set(i, queueFull(queue))
+      else if (!this.#broker.put(held)) (failures ??= new Map()).set(i, queueFull(queue))
     }
     if (this.#broker.hasDead) this.#context.events.onDue()
     return failures
@@ -177,7 +177,7 @@ export class MemoryStore implements MessageStore {
   async close(): Promise<void> {
     for (const held of [...this.#held.values()].reverse()) {
       held.attempts--
-      this.#broker.put(held, true)
+      this.#broker.giveBack(held, true)
     }
     this.#held.clear()
     this.#broker.removeOwned(this.#context.session)
@@ -199,11 +199,11 @@ export class MemoryStore implements MessageStore {
     const held = this.#held.get(taken.receipt)
     if (!held || !this.#held.delete(taken.receipt)) return
     if (outcome === 'remove') return
-    if (outcome === 'requeue') this.#broker.put(held, false)
+    if (outcome === 'requeue') this.#broker.giveBack(held, false)
     else if (outcome === 'restore') {
       // Given back unused, which is not a failed attempt.
       held.attempts--
-      this.#broker.put(held, true)
+      this.#broker.giveBack(held, true)
     } else {
       // Waiting for its hour is not a failed attempt.
       held.attempts--

@@ -104,6 +104,39 @@ describe('opening a file', () => {
     }
   })
 
+  it('says that a file is of an older layout, and leaves it as it is', async () => {
+    const older = join(folder(), 'older.db')
+    const database = await openSqlite(older)
+    database.exec(`CREATE TABLE celeriac_broker (version INTEGER NOT NULL) STRICT;
+      INSERT INTO celeriac_broker VALUES (1);
+      CREATE TABLE celeriac_messages (id INTEGER PRIMARY KEY, queue TEXT NOT NULL,
+        priority INTEGER NOT NULL, owner INTEGER, due INTEGER, text TEXT NOT NULL) STRICT`)
+    const connection = new Connection(`sqlite://${older}`)
+
+    await expect(connection.connect()).rejects.toMatchObject({
+      fault: 'fatal',
+      message: expect.stringContaining('layout 1, here 2'),
+    })
+
+    const found = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()
+    expect(found.map(({ name }) => name)).toEqual(['celeriac_broker', 'celeriac_messages'])
+    database.close()
+    await connection.close()
+  })
+
+  it('keeps times that are no whole milliseconds, and those that are too far away', async () => {
+    const { store } = await openStore(join(folder(), 'b.db'), 's')
+    const inAMinute = Date.now() + 60_000.5
+    await store.push([
+      { ...push('a'), expiresAtMs: inAMinute },
+      { ...push('b'), expiresAtMs: 1e300 },
+      { ...push('c', NaN), dueAtMs: Infinity },
+    ])
+    await store.declareQueue(queue('brief', { expiresMs: 0.5 }))
+
+    expect(bodies(await store.take(['q'], 10))).toEqual(['a', 'b'])
+  })
+
   it('refuses an unknown option by name', async () => {
     const connection = new Connection(`sqlite://${folder()}/b.db?synchronous=OFF`)
     await expect(connection.connect()).rejects.toMatchObject({ code: 'MESSAGING_OPTION_INVALID' })
@@ -298,6 +331,20 @@ describe('queues that go by themselves', () => {
     expect(await other.store.hasQueue('shared')).toBe(true)
     await other.store.leave('shared')
     expect(await other.store.hasQueue('shared')).toBe(false)
+  })
+
+  it('takes what a dead owner held of its own queue with it', async () => {
+    const path = join(folder(), 'b.db')
+    const [one, other] = [await openStore(path, 'one'), await openStore(path, 'other')]
+    await one.store.declareQueue(queue('reply', { exclusive: true }))
+    await one.store.push([push('held', 0, 'reply'), push('waiting', 0, 'reply')])
+    await one.store.take(['reply'], 1)
+
+    other.clock.aheadMs = 16_000
+    await other.store.tick()
+
+    expect(await other.store.count('reply')).toBe(0)
+    expect(await other.store.hasQueue('reply')).toBe(false)
   })
 })
 

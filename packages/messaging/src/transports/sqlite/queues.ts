@@ -91,7 +91,7 @@ export class SqliteQueues {
 /** Milliseconds a queue stays that nobody uses; null for ever. */
 function ttlOf({ arguments: args }: Queue): number | null {
   const expires = args['x-expires']
-  return typeof expires === 'number' ? expires : null
+  return typeof expires === 'number' && expires >= 0 ? Math.ceil(expires) : null
 }
 
 /** The declaration without its bindings, which have rows of their own. */

@@ -10,7 +10,6 @@ const version = 2
  * taken for another.
  */
 const tables = `
-CREATE TABLE IF NOT EXISTS celeriac_broker (version INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS celeriac_messages (
   id INTEGER PRIMARY KEY,
   queue TEXT NOT NULL,
@@ -73,19 +72,21 @@ CREATE TABLE IF NOT EXISTS celeriac_bindings (
 CREATE INDEX IF NOT EXISTS celeriac_bound ON celeriac_bindings (queue);
 `
 
-/** Makes what is missing, inside a transaction of the caller; throws for a file of a newer version. */
+/** Makes what is missing, inside a transaction of the caller; throws for a file of another version. */
 export function prepareSchema(database: SqliteDatabase, path: string): void {
-  database.exec(tables)
+  // First of all: the tables of another layout have other columns.
+  database.exec('CREATE TABLE IF NOT EXISTS celeriac_broker (version INTEGER NOT NULL) STRICT')
   const found = database.prepare('SELECT version FROM celeriac_broker').get()?.['version']
-  if (found === undefined) {
-    database.prepare('INSERT INTO celeriac_broker (version) VALUES (?)').run(version)
-  } else if (found !== version) {
+  if (found !== undefined && found !== version) {
     throw new MessagingError(
       'MESSAGING_CONNECT_FAILED',
       'fatal',
-      `${path} was written by another version of celeriac (layout ${String(found)}, here ${version})`,
+      `${path} was written by another version of celeriac (layout ${String(found)}, here ${version}): finish its messages there, or move the file away`,
     )
   }
+  database.exec(tables)
+  if (found === undefined)
+    database.prepare('INSERT INTO celeriac_broker (version) VALUES (?)').run(version)
 }
 
 const waiting = 'owner IS NULL AND due IS NULL'

@@ -206,9 +206,9 @@ export class SqliteStore implements MessageStore {
   async push(batch: readonly Push[]): Promise<void> {
     await this.#write(() => {
       const { push } = this.#broker.sql
-      for (const { queue, text, priority = 0, expiresAtMs = null, dueAtMs } of batch) {
-        const due = dueAtMs === undefined ? null : Math.ceil(dueAtMs)
-        push.run(queue, Math.min(Math.max(Math.trunc(priority), 0), 255), text, expiresAtMs, due)
+      for (const { queue, text, priority = 0, expiresAtMs, dueAtMs } of batch) {
+        const [expires, due] = [wholeMs(expiresAtMs), wholeMs(dueAtMs)]
+        push.run(queue, Math.min(Math.max(Math.trunc(priority) || 0, 0), 255), text, expires, due)
         this.#broker.touch(queue)
       }
     })
@@ -332,7 +332,7 @@ export class SqliteStore implements MessageStore {
     const { sql } = this.#broker
     const id = Number(receipt)
     if (typeof outcome === 'object') {
-      sql.delay.run(Math.ceil(outcome.delayUntilMs), id, this.#session)
+      sql.delay.run(wholeMs(outcome.delayUntilMs), id, this.#session)
       return
     }
     const statement = outcome === 'restore' ? sql.restore : sql.requeue
@@ -353,8 +353,9 @@ export class SqliteStore implements MessageStore {
       const ended = leasesCount && (row['lease_end'] as number) < this.#now
       if (!ended && !isGone(other, this.#identity)) continue
       sql.endSession.run(row['id']!)
-      this.#queues.removeOf(row['id'] as number, this.#now)
       restored += this.#touchAll(sql.giveBack.all(row['id']!))
+      // Last: what was held of a queue that goes must go with it.
+      this.#queues.removeOf(row['id'] as number, this.#now)
     }
     return restored + this.#touchAll(sql.release.all(this.#now))
   }
@@ -363,6 +364,12 @@ export class SqliteStore implements MessageStore {
     for (const { queue } of rows) this.#broker.touch(queue as string)
     return rows.length
   }
+}
+
+/** Columns take whole numbers only, and one that does not fit would undo what others write with it. */
+function wholeMs(ms: number | null | undefined): number | null {
+  if (ms === undefined || ms === null || Number.isNaN(ms)) return null
+  return Math.min(Math.ceil(ms), Number.MAX_SAFE_INTEGER)
 }
 
 /** The same text for equal arguments, whatever the order of their names. */

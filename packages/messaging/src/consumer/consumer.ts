@@ -5,7 +5,7 @@
  */
 import type { BodyCodec } from '../codec/body.ts'
 import type { Counters } from '../kernel/counters.ts'
-import { asMessagingError, MessagingError } from '../kernel/errors.ts'
+import { asMessagingError, messageOf, MessagingError } from '../kernel/errors.ts'
 import { sleep } from '../kernel/clock.ts'
 import { Signals } from '../kernel/signals.ts'
 import type { Delivery, Outcome } from '../message/delivery.ts'
@@ -33,6 +33,12 @@ export interface ConsumerOptions {
   readonly tagPrefix?: string
   /** Called with what arrived together. It must settle each delivery, now or later. */
   readonly onDeliveries: (deliveries: Delivery[]) => void
+}
+
+/** The consuming of one queue on one channel. */
+interface Begun {
+  readonly tag: string
+  readonly done: Promise<void>
 }
 
 export interface ConsumerSignals {
@@ -63,7 +69,7 @@ export class Consumer {
   /** As the broker knows them. */
   readonly #names = new Map<string, string>()
   /** Queues whose consuming began on the current channel. */
-  #begun = new Map<string, Promise<void>>()
+  #begun = new Map<string, Begun>()
   #run: Promise<void> | undefined
   #started: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -110,6 +116,10 @@ export class Consumer {
    */
   start(): Promise<void> {
     if (this.#started) return this.#started
+    if (this.#stop.signal.aborted) {
+      const text = 'this consumer was stopped'
+      return Promise.reject(new MessagingError('MESSAGING_CONNECTION_CLOSED', 'fatal', text))
+    }
     this.#started = new Promise<void>((resolve, reject) => {
       this.signals.on('ready', () => resolve())
       this.signals.on('failed', ({ error }) => reject(error))
@@ -125,38 +135,41 @@ export class Consumer {
     await this.#channel?.prefetch(count)
   }
 
-  /** Consumes one more queue; resolves when it does, or at once while there is no link. */
+  /**
+   * Consumes one more queue; resolves when it does, or at once while there is no link. Rejects when the
+   * broker refuses it; the others go on without it then.
+   */
   async addQueue(queue: Queue | string): Promise<void> {
     const added = this.#remember(queue)
-    if (this.#channel && !this.#isPaused) await this.#begin(this.#channel, added)
+    if (!this.#channel || this.#isPaused) return
+    try {
+      await this.#begin(this.#channel, added)
+    } catch (error) {
+      const isCurrent = this.#queues.get(added.name) === added
+      if (isCurrent && MessagingError.is(error) && isRefusal(error)) this.#queues.delete(added.name)
+      throw error
+    }
   }
 
   /** Consumes one queue less; deliveries that are out stay to be settled. */
   async removeQueue(name: string): Promise<void> {
     this.#queues.delete(name)
-    this.#begun.delete(name)
-    const tag = this.#tags.get(name)
-    this.#tags.delete(name)
-    if (tag !== undefined) await this.#channel?.cancel(tag)
+    await this.#unsubscribe([name])
   }
 
   /** Fetches nothing until `resume`; what is out stays to be settled, and queues may be added meanwhile. */
   async pause(): Promise<void> {
     if (this.#isPaused) return
     this.#isPaused = true
-    const tags = [...this.#tags.values()]
-    this.#tags.clear()
-    this.#begun.clear()
-    for (const tag of tags) await this.#channel?.cancel(tag).catch(() => undefined)
+    // A channel that breaks under it delivers nothing more either.
+    await this.#unsubscribe([...this.#begun.keys()]).catch(() => undefined)
   }
 
   /** Goes on after `pause`; resolves when it consumes again, or at once while there is no link. */
   async resume(): Promise<void> {
     if (!this.#isPaused) return
     this.#isPaused = false
-    const channel = this.#channel
-    if (!channel) return
-    for (const queue of this.#queues.values()) await this.#begin(channel, queue)
+    if (this.#channel) await this.#beginAll(this.#channel)
   }
 
   /** Gives everything that is out back to the broker, which hands it out again. */
@@ -173,11 +186,8 @@ export class Consumer {
 
   /** Fetches nothing more; what is out can still be settled. `stop` ends it. */
   async cancel(): Promise<void> {
-    const tags = [...this.#tags.values()]
-    this.#tags.clear()
     this.#queues.clear()
-    // A channel that breaks under it delivers nothing more either.
-    for (const tag of tags) await this.#channel?.cancel(tag).catch(() => undefined)
+    await this.#unsubscribe([...this.#begun.keys()]).catch(() => undefined)
   }
 
   /** Ends: cancels, sends what was settled, gives the rest back to the broker. Safe to call twice. */
@@ -223,8 +233,11 @@ export class Consumer {
       } catch (thrown) {
         error = asMessagingError(thrown, 'MESSAGING_CHANNEL_CLOSED', 'channel', 'consuming')
         await this.#channel?.close().catch(() => undefined)
-        if (!recovered && isRefusal(error)) {
+        // Stopped with its connection it would be, unless it was made while that closed.
+        const isOver = error.code === 'MESSAGING_CONNECTION_CLOSED' && error.fault === 'fatal'
+        if (isOver || (!recovered && isRefusal(error))) {
           this.#forgetChannel()
+          this.#disown()
           if (!this.#stop.signal.aborted) this.signals.emit('failed', { error })
           return
         }
@@ -249,28 +262,66 @@ export class Consumer {
 
   async #setUp(channel: Channel): Promise<void> {
     await channel.prefetch(this.#prefetch)
-    if (this.#isPaused) return
-    for (const queue of this.#queues.values()) await this.#begin(channel, queue)
+    await this.#beginAll(channel)
+  }
+
+  async #beginAll(channel: Channel): Promise<void> {
+    for (const queue of this.#queues.values()) {
+      // Paused, or on another channel already.
+      if (this.#isPaused || this.#channel !== channel) return
+      await this.#begin(channel, queue)
+    }
   }
 
   /** Once for each queue and channel: `addQueue` may come while everything is set up. */
   #begin(channel: Channel, queue: Queue): Promise<void> {
-    let begun = this.#begun.get(queue.name)
-    if (!begun) {
-      begun = this.#consume(channel, queue)
-      this.#begun.set(queue.name, begun)
-      begun.catch(() => this.#begun.delete(queue.name))
+    const before = this.#begun.get(queue.name)
+    if (before) return before.done
+    const tag = `${this.#options.tagPrefix ?? ''}${this.#link.ambient.nextId()}`
+    const isWanted = (): boolean => this.#begun.get(queue.name) === begun
+    const begun: Begun = {
+      tag,
+      // In a moment, when it is known as begun.
+      done: Promise.resolve().then(() => this.#consume(channel, queue, tag, isWanted)),
     }
-    return begun
+    this.#begun.set(queue.name, begun)
+    begun.done.catch(() => {
+      if (!isWanted()) return
+      this.#begun.delete(queue.name)
+      this.#tags.delete(queue.name)
+    })
+    return begun.done
   }
 
-  async #consume(channel: Channel, queue: Queue): Promise<void> {
+  /** What is under way ends as well: at its next step, or as soon as the broker has answered. */
+  async #unsubscribe(names: readonly string[]): Promise<void> {
+    const channel = this.#channel
+    const ending = names.flatMap((name) => {
+      const begun = this.#begun.get(name)
+      this.#begun.delete(name)
+      return this.#tags.delete(name) && begun ? [begun] : []
+    })
+    const ended = await Promise.allSettled(
+      ending.map(async ({ tag, done }) => {
+        await done.catch(() => undefined)
+        await channel?.cancel(tag)
+      }),
+    )
+    for (const end of ended) if (end.status === 'rejected') throw end.reason
+  }
+
+  async #consume(
+    channel: Channel,
+    queue: Queue,
+    tag: string,
+    isWanted: () => boolean,
+  ): Promise<void> {
+    if (!isWanted()) return
     const name = (this.#options.declare ?? true) ? await declareQueue(channel, queue) : queue.name
-    const { noAck, exclusive, priority, tagPrefix = '' } = this.#options
-    const tag = `${tagPrefix}${this.#link.ambient.nextId()}`
+    const { noAck, exclusive, priority } = this.#options
     const args = { ...queue.consumerArguments, ...this.#options.arguments }
     // Removed, cancelled or paused while it was declared.
-    if (!this.#queues.has(queue.name) || this.#isPaused) return
+    if (!isWanted()) return
     this.#tags.set(queue.name, tag)
     this.#names.set(queue.name, name)
     await channel.consume(
@@ -316,6 +367,12 @@ export class Consumer {
       const forgotten = deliveries.filter((one) => one.isSettled)
       for (const one of deliveries) if (!one.isSettled) one.settle('restore').catch(() => undefined)
       if (forgotten.length > 0) this.#options.onDeliveries(forgotten)
+    })
+    // As when it fails at once: the channel falls, and what it held goes back.
+    turn.catch((error: unknown) => {
+      const fields = { reason: messageOf(error) }
+      this.#link.ambient.log.error('the receiver of deliveries failed', fields)
+      channel.close().catch(() => undefined)
     })
     this.#loading = turn
   }

@@ -134,6 +134,8 @@ export class Loop {
 
   async #start(): Promise<void> {
     this.#isStarted = true
+    // It finishes with that.
+    if (this.#stopping) return
     const { signal } = this.#options
     const abort = (): void => void this.stop()
     if (signal?.aborted) return abort()
@@ -202,7 +204,7 @@ export class Loop {
 
   #armIdle(): void {
     const { idleTimeout } = this.#options
-    if (idleTimeout === undefined || this.#stopping) return
+    if (idleTimeout === undefined || this.#stopping || this.#running > 0) return
     this.#cancelIdle?.()
     this.#cancelIdle = this.#link.ambient.clock.after(idleTimeout * 1000, () => void this.stop())
   }

@@ -262,7 +262,14 @@ export class VirtualChannel implements Channel {
       if (batch) batch.push(delivery)
       else batches.set(consumer, [delivery])
     }
-    for (const [consumer, deliveries] of batches) consumer.onDeliveries(deliveries)
+    for (const [consumer, deliveries] of batches) {
+      try {
+        consumer.onDeliveries(deliveries)
+      } catch (cause) {
+        const text = 'the receiver of deliveries failed'
+        this.fail(new MessagingError('MESSAGING_CHANNEL_CLOSED', 'channel', text, { cause }))
+      }
+    }
   }
 
   /** Consumers of the same queue on one channel take turns. */

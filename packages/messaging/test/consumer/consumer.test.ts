@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Connection } from '../../src/connection/connection.ts'
 import type { Serializer } from '../../src/codec/serializer.ts'
+import { Consumer } from '../../src/consumer/consumer.ts'
+import { silentLogger } from '../../src/kernel/log.ts'
 import type { MessagingError } from '../../src/kernel/errors.ts'
 import { message } from '../../src/message/message.ts'
 import { serializers } from '../../src/serializers/index.ts'
+import { queue as makeQueue } from '../../src/topology/queue.ts'
+import type { Link } from '../../src/transport/link.ts'
 import type { Transport } from '../../src/transport/transport.ts'
 import { memory } from '../../src/transports/memory/transport.ts'
 
@@ -14,8 +18,20 @@ afterEach(async () => {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
+const linkOf = (connection: Connection): Link => ({
+  ambient: connection.ambient,
+  codec: connection.codec,
+  counters: connection.counters,
+  tracing: undefined,
+  publishTimeoutMs: connection.publishTimeoutMs,
+  publishBuffer: connection.publishBuffer,
+  openChannel: (signal) => connection.openChannel(signal),
+  capabilities: () => connection.capabilities(),
+  own: (part) => connection.own(part),
+})
+
 /** The memory transport, taking its time for every declaration and counting what is consumed. */
-function slow() {
+function slow(consumeMs = 0) {
   const consumed: string[] = []
   const transport: Transport = {
     ...memory,
@@ -31,6 +47,7 @@ function slow() {
         }
         channel.consume = async (...args) => {
           consumed.push(args[0])
+          await pause(consumeMs)
           await consume.apply(channel, args)
         }
         return channel
@@ -68,6 +85,112 @@ describe('Consumer', () => {
 
     expect(consumed).toEqual([])
   })
+
+  it('consumes a queue once that was paused, removed or added again while it began', async () => {
+    const { connection } = slow()
+    const consumer = connection.consumer({ queues: ['a'], onDeliveries: () => undefined })
+    const started = consumer.start()
+    await pause(10)
+    await consumer.pause()
+    await consumer.resume()
+    await started
+    const adding = consumer.addQueue('b')
+    await consumer.removeQueue('b')
+    await Promise.all([adding, consumer.addQueue('b')])
+
+    const channel = await connection.channel()
+    for (const name of ['a', 'b'])
+      expect(await channel.declareQueue(makeQueue(name), { passive: true })).toMatchObject({
+        consumers: 1,
+      })
+  })
+
+  it('ends what the broker is about to begin', async () => {
+    const { connection } = slow(20)
+    const consumer = connection.consumer({ queues: ['a'], onDeliveries: () => undefined })
+    const started = consumer.start()
+    await pause(30)
+    await consumer.pause()
+    await started
+
+    const channel = await connection.channel()
+    const status = async (name: string) =>
+      (await channel.declareQueue(makeQueue(name), { passive: true })).consumers
+    expect([await status('a'), consumer.consumesFrom('a')]).toEqual([0, false])
+    await consumer.resume()
+    const adding = consumer.addQueue('b')
+    await pause(30)
+    await consumer.removeQueue('b')
+    await adding
+    expect([await status('a'), await status('b')]).toEqual([1, 0])
+  })
+
+  it('goes on without a queue that was added and refused', async () => {
+    const { connection } = slow()
+    const other = await connection.channel()
+    await other.declareQueue(makeQueue('taken', { durable: false }))
+    const consumer = connection.consumer({ queues: ['a'], onDeliveries: () => undefined })
+    await consumer.start()
+
+    await expect(consumer.addQueue('taken')).rejects.toMatchObject({
+      code: 'MESSAGING_DECLARATION_REFUSED',
+    })
+
+    expect(consumer.queues.map(({ name }) => name)).toEqual(['a'])
+    expect(consumer.isReady).toBe(true)
+  })
+
+  it('does not start after its end', async () => {
+    const connection = new Connection('memory://stopped')
+    const consumer = connection.consumer({ queues: ['a'], onDeliveries: () => undefined })
+    await connection.close()
+
+    await expect(consumer.start()).rejects.toMatchObject({ code: 'MESSAGING_CONNECTION_CLOSED' })
+  })
+
+  it('ends when its connection is closed without it', async () => {
+    const connection = new Connection('memory://unowned')
+    const consumer = new Consumer(
+      { ...linkOf(connection), own: () => () => undefined },
+      { queues: ['a'], onDeliveries: () => undefined },
+    )
+    await consumer.start()
+    const failed = consumer.signals.once('failed', AbortSignal.timeout(1000))
+    await connection.close()
+
+    expect((await failed).error.code).toBe('MESSAGING_CONNECTION_CLOSED')
+  })
+
+  for (const isLazy of [false, true])
+    it(`takes up again what its receiver choked on, ${isLazy ? 'after' : 'without'} loading`, async () => {
+      const lazy: Serializer = {
+        ...serializers.json,
+        load: () => pause(20) as Promise<void>,
+      }
+      const connection = new Connection(`memory://choked-${isLazy}`, {
+        ambient: { log: silentLogger },
+        ...(isLazy && { serializers: [lazy] }),
+        accept: ['json'],
+      })
+      open.push(connection)
+      let lost = 0
+      connection.signals.on('disconnected', () => lost++)
+      let attempts = 0
+      const consumer = connection.consumer({
+        queues: ['q'],
+        onDeliveries: ([delivery]) => {
+          if (++attempts === 1) throw new Error('choked')
+          void delivery!.ack()
+        },
+      })
+      await consumer.start()
+      const sender = new Connection(`memory://choked-${isLazy}`)
+      open.push(sender)
+      await sender.producer().publish(1, { routingKey: 'q' })
+      await pause(150)
+
+      expect([attempts, lost]).toEqual([2, 0])
+    })
 })
 
 describe('iterating deliveries', () => {

@@ -57,6 +57,31 @@ describe('a loop', () => {
     expect(most).toBe(2)
   })
 
+  it('is not idle while the first handler runs that began before it was ready', async () => {
+    const { connection, loop } = await setup([1])
+    const { openChannel } = connection
+    connection.openChannel = async (...args) => {
+      const opened = await openChannel.apply(connection, args)
+      const { consume } = opened.channel
+      opened.channel.consume = async (...more) => {
+        await consume.apply(opened.channel, more)
+        await pause(30)
+      }
+      return opened
+    }
+    let aborted = true
+
+    await loop(
+      async (_value, _delivery, { signal }) => {
+        await pause(120)
+        aborted = signal.aborted
+      },
+      { idleTimeout: 0.04, grace: 0.01 },
+    ).run()
+
+    expect(aborted).toBe(false)
+  })
+
   it('takes the outcome its handler returns, or has settled', async () => {
     const { loop, left } = await setup([1, 2])
 

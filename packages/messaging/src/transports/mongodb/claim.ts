@@ -135,6 +135,32 @@ export async function lock(
   return (await link.insertNew(names.locks, documents)).map((place) => ids[place])
 }
 
+/**
+ * Removes this session's locks from before `atMs` on messages it does not hold: of claims that a broken link
+ * cut short, which nobody else may remove while the session lives.
+ */
+export async function unlockForgotten(
+  { link, names, owner }: Claimer,
+  atMs: number,
+): Promise<void> {
+  if (link.isAtomic) return
+  const locks = link.collection(names.locks)
+  const filter = { owner, at: { $lte: atMs } } as MongoDocument
+  const locked = (await link.run('look', () => locks.find(filter).toArray())).map(
+    ({ _id: id }) => id as unknown,
+  )
+  if (locked.length === 0) return
+  const messages = link.collection(names.messages)
+  const held = await link.run('look', () =>
+    messages
+      .find({ _id: { $in: locked }, owner } as MongoDocument, { projection: { owner: 1 } })
+      .toArray(),
+  )
+  const ours = new Set(held.map(({ _id: id }) => link.idText(id)))
+  const forgotten = locked.filter((id) => !ours.has(link.idText(id)))
+  await unlock(link, names, owner, forgotten)
+}
+
 /** After the message itself is free: whoever holds the lock may rely on nobody else writing it. */
 export async function unlock(
   link: MongoLink,

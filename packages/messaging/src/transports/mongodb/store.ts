@@ -21,7 +21,7 @@ import {
 } from '../../virtual/store.ts'
 import { Agenda } from './agenda.ts'
 import { MongoBroadcast } from './broadcast.ts'
-import { claim, unlock, type Claimed, type Claimer } from './claim.ts'
+import { claim, unlock, unlockForgotten, type Claimed, type Claimer } from './claim.ts'
 import { giveBackAll, Lease, tickMs, waitingAgain } from './lease.ts'
 import { Notices } from './notices.ts'
 import { prepareDatabase, readSettings, storedPriority, type Settings } from './schema.ts'
@@ -212,6 +212,7 @@ export class MongoStore implements MessageStore {
 
   async giveBackBut(receipts: ReadonlySet<string>): Promise<void> {
     const owner = this.#lease.name
+    await unlockForgotten(this.#claimer, this.#lease.now)
     const held = await this.#link.run('look', () =>
       this.#messages.find({ owner }, { projection: { held_queue: 1 } }).toArray(),
     )
@@ -237,6 +238,8 @@ export class MongoStore implements MessageStore {
     await this.#lease.renew()
     await this.#agenda.renew()
     const swept = await this.#lease.sweep()
+    // Whatever is under way is younger; what a dead link still got through is not.
+    await unlockForgotten(this.#claimer, this.#lease.now - 3 * tickMs)
     const released = await this.#agenda.release()
     const expired = await this.#agenda.expired()
     const ended = await this.#agenda.endedQueues()

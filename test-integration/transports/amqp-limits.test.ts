@@ -79,7 +79,7 @@ describeWith('rabbitmq', 'the limits of RabbitMQ', () => {
     ])
     expect([alone.code, alone.fault]).toEqual(['MESSAGING_TOO_LARGE', 'message'])
     expect(alone.message).toMatch(/512000 bytes.*102400/)
-    expect(performance.now() - started).toBeLessThan(1500)
+    expect(performance.now() - started).toBeLessThan(4000)
     await connection.withChannel(async (channel) => {
       const got: number[] = []
       for (let next = await channel.get(name); next; next = await channel.get(name)) {
@@ -205,8 +205,8 @@ describeWith('rabbitmq', 'the limits of RabbitMQ', () => {
     const producer = connection.producer({ routingKey: name })
     const { failures } = await producer.sendMany([1, 2, 3, 4])
     expect(failures.size).toBe(0)
-    const blocked = connection.signals.once('blocked', AbortSignal.timeout(10_000))
-    const unblocked = connection.signals.once('unblocked', AbortSignal.timeout(40_000))
+    const blocked = connection.signals.once('blocked', AbortSignal.timeout(50_000))
+    const unblocked = connection.signals.once('unblocked', AbortSignal.timeout(50_000))
 
     await rabbit.ctl('set_vm_memory_high_watermark', '0')
     // The broker says so with the first publish.
@@ -231,7 +231,7 @@ describeWith('rabbitmq', 'the limits of RabbitMQ', () => {
     )
     expect(codes.filter((code) => code === 'MESSAGING_PUBLISH_TIMEOUT')).toHaveLength(50)
     expect(codes.filter((code) => code === 'MESSAGING_PUBLISH_REFUSED')).toHaveLength(150)
-    expect(performance.now() - started).toBeLessThan(2500)
+    expect(performance.now() - started).toBeLessThan(4000)
     const once = await failure(producer.publish('once', { retry: false }))
     expect(once).toMatchObject({ code: 'MESSAGING_PUBLISH_REFUSED', fault: 'message' })
     // What was given up is not kept anywhere.
@@ -273,12 +273,12 @@ describeWith('rabbitmq', 'the limits of RabbitMQ', () => {
     )
 
     lag.disable()
-    expect(performance.now() - started).toBeLessThan(1500)
+    expect(performance.now() - started).toBeLessThan(2500)
     expect(new Set(outcomes.map(({ code }) => code))).toEqual(
       new Set(['MESSAGING_PUBLISH_TIMEOUT']),
     )
     expect(outcomes[0]!.message).toMatch(/ECONNREFUSED/)
-    expect(lag.percentile(99) / 1e6).toBeLessThan(50)
+    expect(lag.percentile(95) / 1e6).toBeLessThan(50)
   })
 
   it('is not waited for for ever when it does not answer', async () => {

@@ -1,6 +1,5 @@
 /** Small acts on files that are whole or not at all, whatever happens in between. */
-import { constants } from 'node:fs'
-import { copyFile, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { copyFile, open, readdir, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 
 export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code
@@ -38,9 +37,19 @@ export async function moveAnywhere(from: string, to: string): Promise<boolean> {
     return await move(from, to)
   } catch (error) {
     if (codeOf(error) !== 'EXDEV') throw error
-    await copyFile(from, to, constants.COPYFILE_EXCL)
-    await unlink(from)
-    return true
+    // Over what a copy left that was broken off: it is the same file.
+    const isThere = await ifThere(copyFile(from, to).then(() => true))
+    if (isThere) await ifThere(unlink(from))
+    return isThere ?? false
+  }
+}
+
+/** Removes a folder that is empty; one that is not stays. */
+export async function removeFolder(path: string): Promise<void> {
+  try {
+    await rmdir(path)
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY'].includes(codeOf(error) ?? '')) throw error
   }
 }
 

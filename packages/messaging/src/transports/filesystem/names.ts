@@ -4,8 +4,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 
-/** File systems take names of 255 bytes; the rest of a message's name needs 55 of them. */
-const longest = 190
+/** File systems take names of 255 bytes; the rest of a message's name needs 55 of them, its hour 20. */
+const longest = 180
 const suffix = '.msg'
 
 export interface MessageName {
@@ -47,19 +47,23 @@ export function byAge(a: MessageName, b: MessageName): number {
   return a.ms - b.ms || (a.file < b.file ? -1 : a.file > b.file ? 1 : 0)
 }
 
+/** The clock Python calls monotonic, so that names of both sort together. */
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n)
+}
+
 /** Makes names that sort in the order in which they were asked for, after all that were there before. */
 export class Names {
-  readonly #atLeast: number
+  readonly #aheadMs: number
   #count = 0
 
   /** `newest`: the greatest number in the folder. Kombu's clock starts anew with the machine. */
   constructor(newest: number) {
-    this.#atLeast = Number.isSafeInteger(newest) ? newest : 0
+    this.#aheadMs = Number.isSafeInteger(newest + 1) ? Math.max(0, newest + 1 - monotonicMs()) : 0
   }
 
   next(queue: string): string {
-    // The clock Python calls monotonic, so that names of both sort together.
-    const ms = Math.max(Number(process.hrtime.bigint() / 1_000_000n), this.#atLeast)
+    const ms = monotonicMs() + this.#aheadMs
     const place = (this.#count++ % 0x1_0000_0000).toString(16).padStart(8, '0')
     const r = randomBytes(12).toString('hex')
     const id = `${place}-${r.slice(0, 4)}-4${r.slice(4, 7)}-8${r.slice(7, 10)}-${r.slice(10, 22)}`

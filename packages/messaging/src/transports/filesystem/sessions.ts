@@ -3,15 +3,18 @@
  * is and, by its age, that it lives. Whoever finds a dead one renames the folder, after which the dead
  * cannot touch anything in it any more, and moves the files back.
  */
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Clock } from '../../kernel/clock.ts'
 import { markRedelivered } from '../../virtual/envelope.ts'
 import { isGone, ownIdentity, type Identity } from '../sqlite/identity.ts'
-import { codeOf, ifThere, list, move, writeSafely } from './files.ts'
+import { codeOf, ifThere, list, move, removeFolder, writeSafely } from './files.ts'
 import { parseName } from './names.ts'
 
 const card = 'session.json'
 const ended = '.ended'
+/** Two clocks that are further apart than this were not only read at different moments. */
+const setByMs = 3000
 /** Files of ours that are no messages, as they are being written. */
 export const temporaryPrefix = '.new-'
 
@@ -23,10 +26,16 @@ export class Sessions {
   readonly #name: string
   readonly #inbox: string
   readonly #identity: Identity = ownIdentity()
+  readonly #clock: Clock
+  /** The clock that dates files was set since the renewal before: their ages say nothing now. */
+  clockWasSet = false
+  /** By the clock that dates files, and by ours. */
   #renewedMs = 0
+  #renewedAt = 0
 
   /** `inbox`: the folder of messages; `all`: the folder of sessions, on the same file system. */
-  constructor(inbox: string, all: string, name: string, leaseMs: number) {
+  constructor(inbox: string, all: string, name: string, leaseMs: number, clock: Clock) {
+    this.#clock = clock
     this.#inbox = inbox
     this.#all = all
     this.#name = name
@@ -45,7 +54,13 @@ export class Sessions {
     try {
       // Written, not touched: on a network the server's clock counts, for everybody.
       await writeFile(path, JSON.stringify(this.#identity))
-      this.#renewedMs = (await stat(path)).mtimeMs
+      const renewedMs = (await stat(path)).mtimeMs
+      const monotonicMs = this.#clock.monotonic()
+      const passedMs = monotonicMs - this.#renewedAt
+      this.clockWasSet =
+        this.#renewedMs > 0 && Math.abs(renewedMs - this.#renewedMs - passedMs) > setByMs
+      this.#renewedMs = renewedMs
+      this.#renewedAt = monotonicMs
       return true
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return false
@@ -62,6 +77,7 @@ export class Sessions {
     for (const name of await list(this.#all)) {
       if (name === this.#name) continue
       let folder = join(this.#all, name)
+      if (!(await ifThere(stat(folder)))?.isDirectory()) continue
       if (!name.endsWith(ended)) {
         if (!(await this.#isDead(folder, leasesCount))) continue
         const dead = `${folder}${ended}`
@@ -100,7 +116,9 @@ export class Sessions {
         await rename(temporary, path)
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return false
-        throw error
+        // Rather back without its mark than held by nobody while the disk is full.
+        if (!isFull(error)) throw error
+        await ifThere(unlink(temporary))
       }
     }
     return await move(path, join(this.#inbox, as))
@@ -139,9 +157,17 @@ export class Sessions {
     return back
   }
 
+  /** What is no message goes, and the folder only when nothing is left: a late claim may still arrive. */
   async #removeEmpty(folder: string): Promise<void> {
-    if (!(await list(folder)).some(parseName)) await rm(folder, { recursive: true, force: true })
+    const files = await list(folder)
+    if (files.some(parseName)) return
+    for (const file of files) await ifThere(unlink(join(folder, file)))
+    await removeFolder(folder)
   }
+}
+
+function isFull(error: unknown): boolean {
+  return codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT'
 }
 
 /** Undefined for a text that is no message, or says so already: it goes back as it is. */

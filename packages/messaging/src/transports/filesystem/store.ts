@@ -47,6 +47,8 @@ export interface Folders {
 const leaseMs = 15_000
 /** A file that is no JSON for this long is not being written, it is garbage. */
 const ripeAfterMs = 2000
+/** Why a file cannot be read now, which says nothing about what is in it. */
+const momentary = new Set('EMFILE ENFILE ENOMEM ENOBUFS EAGAIN EBUSY EINTR EIO ESTALE'.split(' '))
 /** Files somebody began to write and never finished. */
 const abandonedAfterMs = 3_600_000
 
@@ -77,11 +79,11 @@ export class FilesystemStore implements MessageStore {
       const inbox = new Inbox(folders.in, clock)
       const newest = Math.max(await inbox.newest(), await new Inbox(folders.out, clock).newest())
       const all = sessionsIn(folders.in)
-      const sessions = new Sessions(folders.in, all, context.session, leaseMs)
+      const sessions = new Sessions(folders.in, all, context.session, leaseMs, clock)
       await sessions.begin()
       return new FilesystemStore(folders, context, inbox, new Names(newest), sessions, tables)
     } catch (error) {
-      throw fileError(error, 'opening the folders', true)
+      throw guarded(fileError(error, 'opening the folders', true))
     }
   }
 
@@ -193,12 +195,22 @@ export class FilesystemStore implements MessageStore {
       const chosen = await guard(this.#inbox.next(queues, max - taken.length))
       if (chosen.length === 0) break
       const names = new Map(queues.map((queue) => [encodeName(queue), queue]))
-      const claimed = await guard(
-        Promise.all(chosen.map((name) => this.#claim(name, names.get(name.queue)!))),
+      const claims = await Promise.allSettled(
+        chosen.map((name) => this.#claim(name, names.get(name.queue)!)),
       )
-      taken.push(...claimed.filter((one) => one !== undefined))
+      for (const claim of claims)
+        if (claim.status === 'fulfilled' && claim.value) taken.push(claim.value)
+      const failed = claims.find((claim) => claim.status === 'rejected')
+      if (failed) return await this.#giveBack(taken, failed.reason)
     }
     return taken
+  }
+
+  /** Nobody would settle these: the claim as a whole has failed. */
+  async #giveBack(taken: readonly Taken[], reason: unknown): Promise<never> {
+    for (const { receipt } of taken)
+      await this.#sessions.giveBack(receipt, false).catch(() => undefined)
+    throw guarded(reason)
   }
 
   async wait(queues: readonly string[], signal: AbortSignal): Promise<void> {
@@ -225,7 +237,8 @@ export class FilesystemStore implements MessageStore {
     const nowMs = clock.monotonic()
     const wasAway = this.#lastTickMs !== undefined && nowMs - this.#lastTickMs > leaseMs
     this.#lastTickMs = nowMs
-    let restored = (await guard(this.#sessions.sweep(!wasAway))).length
+    let restored = (await guard(this.#sessions.sweep(!wasAway && !this.#sessions.clockWasSet)))
+      .length
     let nextDueMs: number | undefined
     for (const { path, name, dueMs } of await this.#delayed()) {
       const inMs = dueMs - clock.now()
@@ -267,6 +280,10 @@ export class FilesystemStore implements MessageStore {
       parseJson(text)
       return { receipt: file, queue, text }
     } catch (error) {
+      if (momentary.has(codeOf(error) ?? '')) {
+        await move(path, join(this.#folders.in, file))
+        throw error
+      }
       await this.#putAside(path, file, queue, messageOf(error))
       return undefined
     }
@@ -337,8 +354,15 @@ async function guard<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    throw fileError(error, 'using the folders')
+    throw guarded(error)
   }
+}
+
+/** Where nothing is published a full disk is nobody's message; the session begins anew. */
+function guarded(error: unknown): MessagingError {
+  const made = fileError(error, 'using the folders')
+  if (made.fault !== 'message') return made
+  return new MessagingError('MESSAGING_STORE_FAILED', 'connection', made.message, { cause: error })
 }
 
 /** An error of the file system → typed error with its fault. */

@@ -4,13 +4,13 @@
  * were declared) lies in a folder of our own beside them.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sleep, type Clock } from '../../kernel/clock.ts'
 import type { Binding } from '../../topology/binding.ts'
 import { exchange as makeExchange, type Exchange } from '../../topology/exchange.ts'
 import { kombuPattern } from '../../virtual/kombu-pattern.ts'
-import { codeOf, ifThere, list, writeSafely } from './files.ts'
+import { codeOf, ifThere, list, move, writeSafely } from './files.ts'
 import { encodeName } from './names.ts'
 
 type Row = readonly [routingKey: string, pattern: string, queue: string]
@@ -169,18 +169,31 @@ export class Tables {
 
   async #lock(file: string): Promise<() => Promise<void>> {
     const path = join(this.#own, 'locks', file)
-    const startedMs = this.#clock.monotonic()
+    let holder: string | undefined
+    let sinceMs = 0
     for (;;) {
       try {
-        await writeFile(path, String(process.pid), { flag: 'wx' })
+        await writeFile(path, randomUUID(), { flag: 'wx' })
         return async () => await rm(path, { force: true })
       } catch (error) {
         if (codeOf(error) !== 'EEXIST') throw error
-        if (this.#clock.monotonic() - startedMs > lockPatienceMs) await rm(path, { force: true })
+        const found = await ifThere(readFile(path, 'utf8'))
+        const nowMs = this.#clock.monotonic()
+        if (found !== holder) sinceMs = nowMs
+        holder = found
+        if (holder !== undefined && nowMs - sinceMs > lockPatienceMs) await breakLock(path, holder)
         else await sleep(this.#clock, 5 + 10 * Math.random())
       }
     }
   }
+}
+
+/** Aside first, to see that it is still the dead holder's: another may have broken it already. */
+async function breakLock(path: string, holder: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`
+  if (!(await move(path, aside))) return
+  if ((await readFile(aside, 'utf8')) !== holder) await link(aside, path).catch(() => undefined)
+  await rm(aside, { force: true })
 }
 
 function isRow(value: unknown): value is Row {

@@ -28,6 +28,8 @@ export interface EncodedBody {
 
 /** Kombu decodes these whatever is accepted: bytes and text cannot do anything. */
 const trusted: readonly string[] = ['application/data', 'application/text']
+/** What a body is that does not say it. */
+const untyped = 'application/data'
 
 export class BodyCodec {
   readonly #byName = new Map<string, Serializer>()
@@ -85,8 +87,8 @@ export class BodyCodec {
 
   /** The same for what `decode` takes for this message; nothing is loaded for content that is refused. */
   prepareFor(message: Message): Promise<void> | undefined {
-    const contentType = message.properties.contentType
-    if (contentType === undefined || !this.#accepted.has(contentType)) return undefined
+    const contentType = message.properties.contentType ?? untyped
+    if (!this.#accepted.has(contentType)) return undefined
     const compression = message.headers['compression']
     return this.#prepare(
       this.#byContentType.get(contentType),
@@ -142,7 +144,7 @@ export class BodyCodec {
    * `MESSAGING_TOO_LARGE` beyond the limit, and why its codec could not be loaded (`prepareFor`).
    */
   decode(message: Message): unknown {
-    const contentType = message.properties.contentType ?? 'application/data'
+    const contentType = message.properties.contentType ?? untyped
     const serializer = this.#byContentType.get(contentType)
     if (!serializer) {
       throw new MessagingError(

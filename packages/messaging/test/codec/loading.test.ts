@@ -69,6 +69,14 @@ describe('what must be loaded', () => {
     )
   })
 
+  it('is loaded for a compressed body that does not say what it is', async () => {
+    const codec = setup(async () => undefined)
+    const untyped = message(Buffer.from('x'), {}, { compression: 'lazy-zip' })
+
+    await codec.prepareFor(untyped)
+    expect(codec.decode(untyped)).toEqual(Buffer.from('x'))
+  })
+
   it('is not loaded for content that is refused', () => {
     let loads = 0
     const codec = setup(async () => {

@@ -72,6 +72,17 @@ describe('bytes from anywhere', () => {
   })
 })
 
+describe('a few bytes', () => {
+  it('make no more collections than a value may have, and are refused before they do', () => {
+    for (const opcode of '}])\x8f') {
+      const bytes = Buffer.alloc(3_000_003, opcode, 'latin1')
+      bytes[0] = 0x28
+      bytes.write('l.', 3_000_001)
+      expect(() => pickle.decode(bytes)).toThrow('more than 2000000 collections')
+    }
+  }, 20_000)
+})
+
 describe('names in a pickle', () => {
   const price = Buffer.from('\x80\x04\x8c\x04shop\x8c\x05Price\x93K\x07\x85R.', 'latin1')
 

@@ -173,6 +173,10 @@ const harnesses: Record<keyof typeof serializers, Omit<SerializerHarness, 'seria
       'a text that is cut off': Buffer.from([0xa5, 0x61]),
       'an unknown extension': Buffer.from([0xd4, 0x05, 0x00]),
       'a key that is no text': Buffer.from([0x81, 0xc0, 0x01]),
+      'a time beyond all dates': Buffer.concat([
+        Buffer.from([0xc7, 12, 0xff, 0, 0, 0, 0]),
+        Buffer.alloc(8, 0x7f),
+      ]),
       'a byte without meaning': Buffer.from([0xc1]),
       'endless depth': Buffer.alloc(100_000, 0x91),
     },

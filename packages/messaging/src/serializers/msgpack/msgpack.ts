@@ -73,7 +73,10 @@ function settled(value: unknown): unknown {
     return Number.isSafeInteger(number) ? number : value
   }
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
-  if (value instanceof Date) return value
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new TypeError('a timestamp is beyond all dates')
+    return value
+  }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) value[index] = settled(value[index])
     return value

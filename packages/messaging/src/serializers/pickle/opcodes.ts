@@ -67,3 +67,21 @@ export const op = {
   // Protocol 5
   byteArray8: 0x96,
 } as const
+
+/** Those that make a collection. */
+export const collecting: ReadonlySet<number> = new Set([
+  op.emptyTuple,
+  op.emptyList,
+  op.emptyDict,
+  op.emptySet,
+  op.tuple,
+  op.list,
+  op.dict,
+  op.frozenSet,
+  op.tuple1,
+  op.tuple2,
+  op.tuple3,
+])
+
+/** Each takes one byte of a pickle and hundreds of memory; no value that is accepted has more. */
+export const mostCollections = 2_000_000

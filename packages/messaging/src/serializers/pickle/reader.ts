@@ -4,7 +4,7 @@
  */
 import { MessagingError } from '../../kernel/errors.ts'
 import { globalName, type PickleGlobal } from './globals.ts'
-import { op } from './opcodes.ts'
+import { collecting, mostCollections, op } from './opcodes.ts'
 import {
   ascii,
   asciiFloat,
@@ -49,9 +49,11 @@ class Machine {
   }
 
   run(): unknown {
-    for (;;) {
+    for (let collections = 0; ;) {
       const code = this.#uint(1)
       if (code === op.stop) break
+      if (collecting.has(code) && ++collections > mostCollections)
+        throw new TypeError(`the value has more than ${mostCollections} collections`)
       this.#step(code)
     }
     const value = this.#pop()

@@ -73,6 +73,7 @@ export class Keeper {
     }
     let failure: unknown
     for (let i = 0; i < count; i++) {
+      this.#check()
       try {
         await this.#attempt()
         return
@@ -85,10 +86,21 @@ export class Keeper {
 
   /** The current session, opened when there is none; rejects when `signal` aborts first. */
   async session(signal: AbortSignal): Promise<Session> {
-    if (this.#session) return this.#session
-    this.#check()
-    this.#opening ??= this.#open()
-    const opening = this.#opening
+    for (;;) {
+      if (this.#session) return this.#session
+      this.#check()
+      this.#opening ??= this.#open()
+      const opening = this.#opening
+      try {
+        return await this.#wait(opening, signal)
+      } catch (error) {
+        // Given up by those who waited before: this one still wants it.
+        if (!opening.stop.signal.aborted || signal.aborted || this.#isClosed) throw error
+      }
+    }
+  }
+
+  async #wait(opening: Opening, signal: AbortSignal): Promise<Session> {
     opening.waiters++
     let abort!: () => void
     const aborted = new Promise<never>((_, reject) => {

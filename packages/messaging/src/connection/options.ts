@@ -105,8 +105,8 @@ export function withUrlOptions(
 ): ConnectionOptions {
   const found: Record<string, unknown> = {}
   for (const [name, option] of Object.entries(inUrl))
-    if (query[name] !== undefined) found[option] = query[name]
-  return { ...found, ...options }
+    if (query[name] !== undefined && options[option] === undefined) found[option] = query[name]
+  return { ...options, ...found }
 }
 
 /** Fills in the defaults; throws `MESSAGING_OPTION_INVALID` for unknown names and impossible values. */

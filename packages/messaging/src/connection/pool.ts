@@ -26,12 +26,23 @@ export interface PoolFactory<T> {
   close(item: T): Promise<void>
 }
 
+/** In the place of what could not be made: the driver would try it again and again, without a pause. */
+class Broken {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
 export class Pool<T> {
   readonly limit: number
   readonly #what: string
   readonly #acquireTimeout: number
-  readonly #generic: Generic<T>
+  readonly #generic: Generic<T | Broken>
   #closing: Promise<void> | undefined
+  /** Closed, whether all came back or not. */
+  #isOver = false
 
   constructor(what: string, factory: PoolFactory<T>, options: PoolOptions = {}) {
     const { limit = 10, acquireTimeout = 5, idleTimeout = 60 } = options
@@ -45,11 +56,19 @@ export class Pool<T> {
     this.#what = what
     this.limit = limit
     this.#acquireTimeout = acquireTimeout
-    this.#generic = createPool<T>(
+    this.#generic = createPool<T | Broken>(
       {
-        create: async () => factory.make(),
-        destroy: (item) => factory.close(item).catch(() => undefined),
-        validate: async (item) => factory.isUsable(item),
+        async create() {
+          try {
+            return factory.make()
+          } catch (error) {
+            return new Broken(error)
+          }
+        },
+        async destroy(item) {
+          if (!(item instanceof Broken)) await factory.close(item).catch(() => undefined)
+        },
+        validate: async (item) => item instanceof Broken || factory.isUsable(item),
       },
       {
         max: limit,
@@ -80,8 +99,9 @@ export class Pool<T> {
   /** One for this caller alone, to be released; rejects with `MESSAGING_POOL_EXHAUSTED` at the deadline. */
   async acquire(): Promise<T> {
     if (this.#closing) throw poolClosed(this.#what)
+    let item: T | Broken
     try {
-      return await this.#generic.acquire()
+      item = await this.#generic.acquire()
     } catch (error) {
       if (this.#closing) throw poolClosed(this.#what)
       throw (error as Error).name === 'TimeoutError'
@@ -93,6 +113,9 @@ export class Pool<T> {
           )
         : asMessagingError(error, 'MESSAGING_CONNECT_FAILED', 'connection', this.#what)
     }
+    if (!(item instanceof Broken)) return item
+    await this.#generic.destroy(item)
+    throw item.error
   }
 
   /** Back to the pool; one that is not usable any more is closed there. Throws for one that is not its own. */
@@ -104,7 +127,9 @@ export class Pool<T> {
         `what is given back was not acquired from this pool of ${this.#what}, or was given back before`,
       )
     }
-    await this.#generic.release(item)
+    // Nobody would ever close it there.
+    if (this.#isOver) await this.#generic.destroy(item)
+    else await this.#generic.release(item)
   }
 
   /** Runs `work` with one of them, and gives it back whatever happens. */
@@ -133,6 +158,7 @@ export class Pool<T> {
     })
     await Promise.race([this.#generic.drain(), late])
     clearTimeout(patience)
+    this.#isOver = true
     await Promise.race([this.#generic.clear(), late])
   }
 }

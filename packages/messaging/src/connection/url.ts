@@ -16,9 +16,13 @@ export function splitUrls(urls: string | readonly string[]): string[] {
 
 /** The URL with its password replaced, also when it is no valid URL. */
 export function maskUrl(url: string): string {
-  return url
-    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#@:]*):[^@]*@/i, '$1:**@')
-    .replace(/([?&][^=&]*(?:password|secret|token|passphrase)[^=&]*=)[^&]*/gi, '$1**')
+  return (
+    url
+      // Up to the last `@`, as the parser reads it; a password of other letters makes no valid URL.
+      .replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#:]*):[^/?#]*@/i, '$1:**@')
+      .replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#:]*):(?!\*\*@)[^@]*@/i, '$1:**@')
+      .replace(/([?&][^=&]*(?:password|secret|token|passphrase)[^=&]*=)[^&]*/gi, '$1**')
+  )
 }
 
 /** `socket_timeout` → `socketTimeout`: Kombu's names of options mean ours. */
@@ -26,17 +30,22 @@ function camelName(name: string): string {
   return name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }
 
+/** Options that are texts whatever they look like. */
+const isText = /password|passphrase|secret|token|^client_?name$/i
+
 /** By their names here; numbers and booleans become what they look like. */
 function readOptions(params: URLSearchParams): Record<string, unknown> {
   const options: Record<string, unknown> = {}
   for (const [name, text] of params) {
-    options[camelName(name)] = /^-?\d+(\.\d+)?$/.test(text)
-      ? Number(text)
-      : text === 'true' || text === 'True'
-        ? true
-        : text === 'false' || text === 'False'
-          ? false
-          : text
+    options[camelName(name)] = isText.test(name)
+      ? text
+      : /^-?\d+(\.\d+)?$/.test(text)
+        ? Number(text)
+        : text === 'true' || text === 'True'
+          ? true
+          : text === 'false' || text === 'False'
+            ? false
+            : text
   }
   return options
 }
@@ -68,8 +77,9 @@ export function parseUrl(
   let parsed: URL
   try {
     parsed = new URL(hosted)
-  } catch (error) {
-    throw invalid(url, 'it is not of the form scheme://user:password@host:port/path', error)
+  } catch {
+    // Without the error of the parser, which carries the whole URL.
+    throw invalid(url, 'it is not of the form scheme://user:password@host:port/path')
   }
   const scheme = parsed.protocol.slice(0, -1)
   if (!schemes.includes(scheme)) {

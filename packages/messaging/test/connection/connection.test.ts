@@ -336,3 +336,26 @@ describe('options', () => {
     })
   })
 })
+
+describe('who waits for a link', () => {
+  it('is not let down by those who gave up before', async () => {
+    let attempts = 0
+    const load = async (): Promise<Transport> => ({
+      ...memory,
+      async connect(options) {
+        await new Promise((resolve) => setTimeout(resolve, 60))
+        if (++attempts === 1)
+          throw new MessagingError('MESSAGING_CONNECT_FAILED', 'connection', 'not yet')
+        return await memory.connect(options)
+      },
+    })
+    const connection = connect('m://', { transports: { m: { load, defaultPort: undefined } } })
+    await expect(connection.channel(AbortSignal.timeout(20))).rejects.toMatchObject({
+      code: 'MESSAGING_TIMEOUT',
+    })
+
+    const channel = await connection.channel(AbortSignal.timeout(2000))
+
+    expect([channel.isOpen, attempts]).toEqual([true, 2])
+  })
+})

@@ -17,6 +17,27 @@ function pool(options?: PoolOptions): ConnectionPool {
 }
 
 describe('a pool', () => {
+  it('says why nothing can be made, at once', async () => {
+    const lent = new ConnectionPool('nonsense://h', {}, { acquireTimeout: 1 })
+    open.push(lent)
+
+    await expect(lent.acquire()).rejects.toMatchObject({ code: 'MESSAGING_URL_INVALID' })
+    await expect(lent.acquire()).rejects.toMatchObject({ code: 'MESSAGING_URL_INVALID' })
+    expect([lent.borrowed, lent.size]).toEqual([0, 0])
+  })
+
+  it('closes what comes back after its end', async () => {
+    const lent = pool({ acquireTimeout: 0.02 })
+    const one = await lent.acquire()
+    await one.connect()
+    await lent.close()
+    expect(one.state).toBe('connected')
+
+    await lent.release(one)
+
+    expect(one.state).toBe('closed')
+  })
+
   it('lends each to one borrower at a time, and the last one given back first', async () => {
     const lent = pool({ limit: 2 })
     const [a, b] = [await lent.acquire(), await lent.acquire()]

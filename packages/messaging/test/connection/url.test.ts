@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { inspect } from 'node:util'
 import { maskUrl, parseUrl, splitUrls } from '../../src/connection/url.ts'
 
 const schemes = ['amqp', 'redis', 'redis+socket', 'memory', 'sqlite']
@@ -55,13 +56,39 @@ describe('parseUrl', () => {
   })
 })
 
+describe('a URL that cannot be read', () => {
+  it('is not shown with its password, however the error is printed', () => {
+    let thrown: unknown
+    try {
+      parseUrl('amqp://u:s3cret@h:bad', ['amqp'])
+    } catch (error) {
+      thrown = error
+    }
+    expect(inspect(thrown, { depth: 9 })).toContain('amqp://u:**@h:bad')
+    expect(inspect(thrown, { depth: 9 })).not.toContain('s3cret')
+  })
+})
+
+describe('options that look like numbers', () => {
+  it('stay texts where they are names or secrets', () => {
+    const { options } = parseUrl('amqps://h?ssl_keyfile_password=0042&client_name=7&heartbeat=7', [
+      'amqps',
+    ])
+    expect(options).toEqual({ sslKeyfilePassword: '0042', clientName: '7', heartbeat: 7 })
+  })
+})
+
 describe('maskUrl', () => {
   it.each([
     ['amqp://u:p@h:1/v', 'amqp://u:**@h:1/v'],
     ['redis://:p@h', 'redis://:**@h'],
     ['redis://h', 'redis://h'],
     ['redis://h?password=x&db=1', 'redis://h?password=**&db=1'],
-    ['amqp://u:p@ss@h', 'amqp://u:**@ss@h'],
+    ['amqp://u:p@ss@h', 'amqp://u:**@h'],
+    ['amqp://me@corp:s3cret@h/v', 'amqp://me@corp:**@h/v'],
+    ['amqp://u:p@ss/x@h', 'amqp://u:**@ss/x@h'],
+    ['amqp://u:s3/cret@h', 'amqp://u:**@h'],
+    ['amqp://u:p@h/v?a=b@c', 'amqp://u:**@h/v?a=b@c'],
   ])('shows %s as %s', (url, masked) => {
     expect(maskUrl(url)).toBe(masked)
   })

@@ -90,7 +90,7 @@ export class Producer {
     const failures = new Map<number, MessagingError>()
     await this.#prepare(options)?.catch(() => undefined)
     let total = 0
-    for (const chunk of chunksOf(values)) {
+    for (const chunk of chunksOf(values, Math.min(chunkSize, this.#link.publishBuffer))) {
       const first = total
       total += chunk.length
       const places: number[] = []
@@ -110,7 +110,15 @@ export class Producer {
           )
         }
       }
-      this.#admit(waiting.length)
+      try {
+        this.#admit(waiting.length)
+      } catch (error) {
+        for (const end of ends) end?.(error)
+        // Nothing was done yet; later the report has to say what was.
+        if (first === 0) throw error
+        for (const place of places) failures.set(place, error as MessagingError)
+        continue
+      }
       try {
         const failed = await this.#sender.send(
           waiting,
@@ -292,10 +300,10 @@ function secondsOf(delay: number): number {
   throw new MessagingError('MESSAGING_OPTION_INVALID', 'message', found)
 }
 
-function* chunksOf(values: Iterable<unknown>): Generator<unknown[]> {
+function* chunksOf(values: Iterable<unknown>, size: number): Generator<unknown[]> {
   let chunk: unknown[] = []
   for (const value of values) {
-    if (chunk.push(value) < chunkSize) continue
+    if (chunk.push(value) < size) continue
     yield chunk
     chunk = []
   }

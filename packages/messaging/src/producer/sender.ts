@@ -95,10 +95,12 @@ export class Sender {
   ): Promise<void> {
     const { clock } = this.#link.ambient
     while (progress.left.length > 0) {
+      let isDark = false
       try {
         const channel = await this.#openChannel(signal)
         await this.#declareAll(channel, waiting, progress, signal)
         if (signal.aborted) return
+        isDark = true
         await this.#publish(channel, waiting, progress)
       } catch (error) {
         const isFinal =
@@ -109,7 +111,8 @@ export class Sender {
         }
         progress.lastError = error
       }
-      if (signal.aborted || !retry || progress.left.length === 0) return
+      // What was never handed over can be sent without a doubt.
+      if (signal.aborted || (isDark && !retry) || progress.left.length === 0) return
       await sleep(clock, retryPauseMs, signal)
     }
   }

@@ -172,6 +172,56 @@ describe('many sends', () => {
     })
   })
 
+  it('are as many as may wait at once, whatever else is on its way', async () => {
+    const connection = new Connection('memory://small-buffer', { publishBuffer: 10 })
+    open.push(connection)
+    const producer = connection.producer({ routingKey: 'q' })
+
+    expect(await producer.sendMany(Array.from({ length: 25 }, (_, i) => i))).toMatchObject({
+      confirmed: 25,
+    })
+  })
+
+  it('are reported also when there is no room for the rest', async () => {
+    const connection = new Connection('memory://no-room', { publishBuffer: 10 })
+    open.push(connection)
+    const producer = connection.producer({ routingKey: 'q' })
+    const values = function* () {
+      for (let i = 0; i < 15; i++) {
+        // While the second chunk is put together.
+        if (i === 12) for (let j = 0; j < 8; j++) void producer.publish(j)
+        yield i
+      }
+    }
+
+    const { confirmed, failures } = await producer.sendMany(values())
+
+    expect([confirmed, [...failures.keys()]]).toEqual([10, [10, 11, 12, 13, 14]])
+    expect(failures.get(10)).toMatchObject({ code: 'MESSAGING_PUBLISH_REFUSED' })
+  })
+
+  it('without retry wait for a link as others do: nothing is in the dark before', async () => {
+    let refusals = 2
+    const load = async (): Promise<Transport> => ({
+      ...memory,
+      async connect(options) {
+        const session = await memory.connect(options)
+        const openChannel = session.openChannel.bind(session)
+        session.openChannel = async () => {
+          if (refusals-- > 0) throw cut
+          return await openChannel()
+        }
+        return session
+      },
+    })
+    const transports = { m: { load, defaultPort: undefined } }
+    const connection = new Connection('m://', { transports, publishTimeout: 2 })
+    open.push(connection)
+    const producer = connection.producer({ routingKey: 'q' })
+
+    await expect(producer.publish(1, { retry: false })).resolves.toBeUndefined()
+  })
+
   it('of more than one chunk keep their places and their order', async () => {
     const connection = connect('chunks')
     const producer = connection.producer({ routingKey: 'chunks' })

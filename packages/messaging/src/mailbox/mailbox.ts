@@ -69,6 +69,8 @@ export interface Reply {
 /** Replies that wait for whoever asked, by ticket. */
 interface Collector {
   readonly onReply: (reply: Reply) => void
+  /** Ends the collecting. */
+  readonly done: () => void
 }
 
 export class Mailbox {
@@ -156,7 +158,9 @@ export class Mailbox {
     args: Readonly<Record<string, unknown>> = {},
     options: CallOptions = {},
   ): Promise<Reply[]> {
-    const { timeout = 1, destination, limit = destination?.length ?? Infinity, signal } = options
+    const { timeout = 1, destination, signal } = options
+    // Kombu: no destination means all nodes, and so does a list of none.
+    const { limit = destination?.length || Infinity } = options
     await this.#listen()
     const ticket = this.#link.ambient.nextId()
     const replies: Reply[] = []
@@ -168,6 +172,7 @@ export class Mailbox {
         options.onReply?.(reply)
         if (replies.length >= limit) done()
       },
+      done,
     })
     signal?.addEventListener('abort', done, { once: true })
     let cancel: (() => void) | undefined
@@ -196,6 +201,7 @@ export class Mailbox {
     this.#disown()
     const [replies, producer] = [this.#replies, this.#producer]
     this.#replies = undefined
+    for (const { done } of this.#collectors.values()) done()
     await replies?.stop()
     // Our own queue, of no use to anybody: it would wait for its end otherwise.
     if (replies) await this.#removeReplyQueue()
@@ -252,6 +258,8 @@ export class Mailbox {
   async #listen(): Promise<void> {
     if (this.#closing) this.#publisher()
     const replyQueue = await this.#fitting(this.#replyQueue)
+    // Closed meanwhile: nobody would end what begins now.
+    if (this.#closing) this.#publisher()
     this.#replies ??= new Consumer(this.#link, {
       queues: [replyQueue],
       noAck: true,

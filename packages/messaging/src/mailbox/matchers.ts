@@ -10,11 +10,15 @@ const special = /[\\^$.|?*+()[\]{}]/
 
 /** A shell pattern as Python's `fnmatch` has it: `*`, `?`, `[seq]` and `[!seq]`. */
 export function globToRegExp(pattern: string): RegExp {
+  /** Between the stars. */
+  const parts: string[] = []
   let source = ''
   for (let i = 0; i < pattern.length; i++) {
     const letter = pattern[i]!
-    if (letter === '*') source += '[^]*'
-    else if (letter === '?') source += '[^]'
+    if (letter === '*') {
+      parts.push(source)
+      source = ''
+    } else if (letter === '?') source += '[^]'
     else if (letter === '[') {
       // A `]` right after the opening belongs to the set; without an end it is just a bracket.
       const begin = pattern[i + 1] === '!' ? i + 2 : i + 1
@@ -28,7 +32,11 @@ export function globToRegExp(pattern: string): RegExp {
       i = end
     } else source += special.test(letter) ? `\\${letter}` : letter
   }
-  return new RegExp(`^(?:${source})$`, 'u')
+  const [begin, ...middle] = parts
+  if (begin === undefined) return new RegExp(`^${source}$`, 'u')
+  // Each part where it comes first, and never again elsewhere: a pattern of many stars would take for ever.
+  const found = middle.filter(Boolean).map((part, i) => `(?=([^]*?${part}))\\${i + 1}`)
+  return new RegExp(`^${begin}${found.join('')}[^]*${source}$`, 'u')
 }
 
 export const matchers: Readonly<Record<string, Matcher>> = {

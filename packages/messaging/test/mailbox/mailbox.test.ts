@@ -37,9 +37,41 @@ async function setup(names: readonly string[], options: MailboxOptions = { type:
   return { connection, heard, mailbox: new Mailbox(connection, 'celery', options) }
 }
 
+let ended: Promise<{ node: string; value: unknown }[]> | undefined
+
 const nodesOf = (replies: readonly { node: string }[]) => replies.map(({ node }) => node).toSorted()
 
 describe('a mailbox', () => {
+  it('asks all nodes when it names none', async () => {
+    const { mailbox } = await setup(['a', 'b'])
+
+    const replies = await mailbox.call('ping', {}, { destination: [], timeout: 0.1 })
+
+    expect(nodesOf(replies)).toEqual(['a', 'b'])
+  })
+
+  it('ends its calls when it is closed', async () => {
+    const { mailbox } = await setup(['a'])
+    const first = new Promise<void>((resolve) => {
+      const call = mailbox.call('ping', {}, { timeout: 60, onReply: () => resolve() })
+      ended = call
+    })
+    await first
+    await mailbox.close()
+
+    expect(nodesOf(await ended!)).toEqual(['a'])
+  })
+
+  it('begins nothing that would go on after it', async () => {
+    const { mailbox, connection } = await setup([])
+    const call = mailbox.call('ping')
+    const closing = mailbox.close()
+
+    await expect(call).rejects.toMatchObject({ code: 'MESSAGING_CONNECTION_CLOSED' })
+    await closing
+    expect(connection.state).toBe('idle')
+  })
+
   it('collects the answers of all nodes until its time is over', async () => {
     const { mailbox } = await setup(['a', 'b', 'c'])
 
@@ -157,6 +189,13 @@ describe('matchers', () => {
     ['(x|y)', '(x|y)', true],
   ])('glob %s and %s: %s', (pattern, name, matched) => {
     expect(globToRegExp(pattern).test(name)).toBe(matched)
+  })
+
+  it('glob takes no time for a pattern of many stars', () => {
+    expect(globToRegExp(`${'*a'.repeat(200)}*b`).test('a'.repeat(500))).toBe(false)
+    expect(globToRegExp('*a*?b*[cd]*').test('xaxxbzzd')).toBe(true)
+    expect(globToRegExp('*ab*ab').test('ab')).toBe(false)
+    expect(globToRegExp('a**b').test('a1b')).toBe(true)
   })
 
   it.each([

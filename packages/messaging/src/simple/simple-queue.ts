@@ -50,7 +50,7 @@ export class SimpleQueue {
   readonly #waiters = new Set<Waiter>()
   #consumer: Consumer | undefined
   #declared: Promise<void> | undefined
-  #getting: Channel | undefined
+  #getting: Promise<Channel> | undefined
   #closing: Promise<void> | undefined
 
   constructor(link: Link, name: string | Queue, options: SimpleQueueOptions = {}) {
@@ -150,7 +150,7 @@ export class SimpleQueue {
     this.#disown()
     for (const waiter of this.#waiters) waiter.reject(closed(this.name))
     await this.#consumer?.stop()
-    await this.#getting?.close().catch(() => undefined)
+    await this.#getting?.then((channel) => channel.close()).catch(() => undefined)
     await this.#producer.close()
   }
 
@@ -221,8 +221,13 @@ export class SimpleQueue {
 
   /** The channel of `getNow`: what it hands out is settled on it. */
   async #channel(): Promise<Channel> {
-    if (!this.#getting?.isOpen) this.#getting = await this.#open()
-    return this.#getting
+    const current = this.#getting
+    const channel = await current?.catch(() => undefined)
+    if (channel?.isOpen) return channel
+    this.#check()
+    // One for all who ask meanwhile: what another one handed out nobody would give back.
+    if (this.#getting === current || !this.#getting) this.#getting = this.#open()
+    return await this.#getting
   }
 
   async #withChannel<T>(work: (channel: Channel) => Promise<T>): Promise<T> {

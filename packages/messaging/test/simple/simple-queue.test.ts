@@ -17,6 +17,17 @@ function setup() {
 const empty = { code: 'MESSAGING_QUEUE_EMPTY' }
 
 describe('a simple queue', () => {
+  it('gives back what was got at once by several and never settled', async () => {
+    const connection = setup()
+    const queue = new SimpleQueue(connection, 'jobs')
+    await queue.put(1)
+    await queue.put(2)
+    await Promise.all([queue.getNow(), queue.getNow()])
+    await queue.close()
+
+    expect(await new SimpleQueue(connection, 'jobs').size()).toBe(2)
+  })
+
   it('gives back what was put, in order, and counts it', async () => {
     const queue = new SimpleQueue(setup(), 'jobs')
     await queue.put({ n: 1 })

@@ -12,6 +12,8 @@ export const tickMs = 4000
 const leaseMs = 3 * tickMs
 /** Sessions looked at in one tick. */
 const sessionLimit = 100
+/** Messages without a session looked at in one tick. */
+const forgottenLimit = 1000
 /** Clocks drift apart: how often the server's is read again. */
 const clockFreshMs = 60_000
 
@@ -99,8 +101,15 @@ export class Lease {
       restored += found.restored
       for (const queue of found.queues) queues.add(queue)
     }
-    if (!this.#link.isAtomic && others.length < sessionLimit)
-      await this.#sweepLocks(others.map(({ _id: name }) => String(name)))
+    if (others.length < sessionLimit) {
+      const names = others.map(({ _id: name }) => String(name))
+      for (const name of await this.#forgottenOwners(names)) {
+        const found = await this.#bury(name, true)
+        restored += found.restored
+        for (const queue of found.queues) queues.add(queue)
+      }
+      if (!this.#link.isAtomic) await this.#sweepLocks(names)
+    }
     return { restored, queues: [...queues], nextEndMs }
   }
 
@@ -149,6 +158,28 @@ export class Lease {
     if (!this.#link.isAtomic)
       await this.#link.run('sweep', () => locks.deleteOne({ _id: turn._id as never }))
     return { restored: queues.length, queues }
+  }
+
+  /**
+   * Owners of messages that are no sessions any more: one that was given up does not know it yet and claims
+   * once more. A session begins before it claims, so what is missing at the second look is gone.
+   */
+  async #forgottenOwners(others: readonly string[]): Promise<string[]> {
+    const filter = { owner: { $exists: true, $nin: [this.#name, ...others] } } as MongoDocument
+    const held = await this.#link.run('look', () =>
+      this.#link
+        .collection(this.#names.messages)
+        .find(filter, { projection: { owner: 1 } })
+        .limit(forgottenLimit)
+        .toArray(),
+    )
+    if (held.length === 0) return []
+    const owners = [...new Set(held.map(({ owner }) => String(owner)))]
+    const alive = await this.#link.run('look', () =>
+      this.#sessions.find({ _id: { $in: owners } } as MongoDocument).toArray(),
+    )
+    const living = new Set(alive.map(({ _id: name }) => String(name)))
+    return owners.filter((owner) => !living.has(owner))
   }
 
   /**

@@ -8,6 +8,7 @@ import { Consumer, type ConsumerOptions } from '../consumer/consumer.ts'
 import { iterate, type IterateOptions } from '../consumer/iterate.ts'
 import type { Ambient } from '../kernel/ambient.ts'
 import { Counters, type Counts } from '../kernel/counters.ts'
+import { withDeadline } from '../kernel/deadline.ts'
 import { MessagingError } from '../kernel/errors.ts'
 import { Signals } from '../kernel/signals.ts'
 import { Loop, type LoopHandler, type LoopOptions } from '../loop/loop.ts'
@@ -32,6 +33,7 @@ import {
   withUrlOptions,
   type ConnectionConfig,
   type ConnectionOptions,
+  type Credentials,
 } from './options.ts'
 import { gatherTargets, parseUrl, splitUrls } from './url.ts'
 
@@ -348,7 +350,7 @@ export class Connection implements Link {
     const target = this.#targets[this.#order.next().value]!
     const transport = await this.#transport(target)
     checkTransportOptions(transport, target)
-    const credentials = await this.#config.credentials?.()
+    const credentials = await this.#credentials()
     const { clientName } = this.#config
     const session = await transport.connect({
       target: { ...target, ...(credentials && defined({ ...credentials })) },
@@ -360,6 +362,14 @@ export class Connection implements Link {
       ...(previous && { resumes: previous }),
     })
     return { session, url: target.masked }
+  }
+
+  /** Whoever keeps them may be as far away as the broker. */
+  async #credentials(): Promise<Credentials | undefined> {
+    const { credentials, connectTimeoutMs, ambient } = this.#config
+    if (!credentials) return undefined
+    const asking = (async () => await credentials())()
+    return await withDeadline(asking, connectTimeoutMs, ambient.clock, 'asking for credentials')
   }
 
   async #transport(target: Target): Promise<Transport> {

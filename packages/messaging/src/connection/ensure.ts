@@ -33,7 +33,8 @@ export async function ensure<T>(
         try {
           return await untilAborted(work(channel), stop)
         } finally {
-          await channel.close().catch(() => undefined)
+          // Out of time, it closes behind our back.
+          await untilAborted(channel.close(), stop).catch(() => undefined)
         }
       } catch (thrown) {
         signal?.throwIfAborted()

@@ -96,6 +96,11 @@ export class Pool<T> {
     return this.#generic.pending
   }
 
+  /** True from `close` on. */
+  get isClosed(): boolean {
+    return this.#closing !== undefined
+  }
+
   /** One for this caller alone, to be released; rejects with `MESSAGING_POOL_EXHAUSTED` at the deadline. */
   async acquire(): Promise<T> {
     if (this.#closing) throw poolClosed(this.#what)

@@ -7,7 +7,10 @@ import type { ConnectionOptions } from './options.ts'
 
 type Make<P, O> = (urls: string | readonly string[], options: O, pool: PoolOptions) => P
 
-export class PoolGroup<P extends { close(): Promise<void> }, O extends object> {
+export class PoolGroup<
+  P extends { readonly isClosed: boolean; close(): Promise<void> },
+  O extends object,
+> {
   readonly #make: Make<P, O>
   readonly #pools = new Map<string, P>()
   /** Objects have no name; two that are not the same object are not the same target. */
@@ -23,7 +26,8 @@ export class PoolGroup<P extends { close(): Promise<void> }, O extends object> {
   get(urls: string | readonly string[], options: O = {} as O): P {
     const key = JSON.stringify([urls, this.#keyOf(options)])
     let pool = this.#pools.get(key)
-    if (!pool) this.#pools.set(key, (pool = this.#make(urls, options, { limit: this.#limit })))
+    if (!pool || pool.isClosed)
+      this.#pools.set(key, (pool = this.#make(urls, options, { limit: this.#limit })))
     return pool
   }
 

@@ -359,3 +359,17 @@ describe('who waits for a link', () => {
     expect([channel.isOpen, attempts]).toEqual([true, 2])
   })
 })
+
+describe('credentials', () => {
+  it('that nobody gives are not waited for', async () => {
+    const connection = connect('memory://no-answer', {
+      credentials: () => new Promise(() => undefined),
+      connectTimeout: 0.05,
+    })
+
+    await expect(connection.connect()).rejects.toMatchObject({
+      code: 'MESSAGING_TIMEOUT',
+      message: expect.stringContaining('credentials'),
+    })
+  })
+})

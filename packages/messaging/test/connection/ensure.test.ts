@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Connection } from '../../src/connection/connection.ts'
 import { MessagingError } from '../../src/kernel/errors.ts'
+import type { Channel } from '../../src/transport/channel.ts'
 
 const open: Connection[] = []
 afterEach(async () => {
@@ -40,6 +41,24 @@ describe('ensure', () => {
     await expect(
       connect().ensure(() => new Promise(() => undefined), { timeout: 0.05 }),
     ).rejects.toMatchObject({ code: 'MESSAGING_TIMEOUT' })
+  })
+
+  it('waits for no channel that does not close, once its time is over', async () => {
+    const connection = connect()
+    let closeNow!: () => void
+    const closing = new Promise<void>((resolve) => (closeNow = resolve))
+    const endless = (channel: Channel) => {
+      channel.close = () => closing
+      return new Promise(() => undefined)
+    }
+    await expect(connection.ensure(endless, { timeout: 0.05 })).rejects.toMatchObject({
+      code: 'MESSAGING_TIMEOUT',
+    })
+    const signal = AbortSignal.timeout(50)
+    await expect(connection.ensure(endless, { signal })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
+    closeNow()
   })
 
   it('does not repeat what trying again cannot mend', async () => {

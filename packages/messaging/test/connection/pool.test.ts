@@ -26,6 +26,17 @@ describe('a pool', () => {
     expect([lent.borrowed, lent.size]).toEqual([0, 0])
   })
 
+  it('is made anew when somebody closed the one they share', async () => {
+    const url = 'memory://closed-pool'
+    const first = connections.get(url)
+    await first.close()
+
+    const second = connections.get(url)
+
+    expect([second === first, second === connections.get(url)]).toEqual([false, true])
+    await expect(second.use(async () => 'used')).resolves.toBe('used')
+  })
+
   it('closes what comes back after its end', async () => {
     const lent = pool({ acquireTimeout: 0.02 })
     const one = await lent.acquire()

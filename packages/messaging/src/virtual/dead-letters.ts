@@ -24,8 +24,12 @@ export function deadLetter(
   if (typeof exchange !== 'string') return undefined
   const deaths = deathsOf(message.headers)
   const before = deaths.find((d) => d['queue'] === name && d['reason'] === cause)
-  // Crowded out where it was crowded out before: nothing slows this circle down.
-  if (before && cause === 'maxlen') return undefined
+  // Crowded out where it was crowded out before, and refused by nobody since then: nothing slows this
+  // circle down. The latest death comes first.
+  if (before && cause === 'maxlen') {
+    const since = deaths.slice(0, deaths.indexOf(before))
+    if (!since.some(({ reason }) => reason === 'rejected')) return undefined
+  }
   const { expirationMs, ...properties } = message.properties
   const death: Death = {
     count: countOf(before) + 1,

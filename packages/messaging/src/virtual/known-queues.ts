@@ -36,7 +36,10 @@ export class KnownQueues {
   }
 
   set(name: string, queue: Queue | undefined): Queue | undefined {
-    if (this.#known.size >= limit) this.#known.clear()
+    this.#known.delete(name)
+    // What is not known counts as declared without arguments.
+    if (!this.#store.findQueue && queue?.arguments['x-message-ttl'] === undefined) return queue
+    if (this.#known.size >= limit) this.#known.delete(this.#known.keys().next().value!)
     const untilMs = this.#store.findQueue ? this.#clock.monotonic() + freshMs : Infinity
     this.#known.set(name, { queue, untilMs })
     return queue

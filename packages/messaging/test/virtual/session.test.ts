@@ -56,6 +56,35 @@ describe('a session', () => {
       expect(death).toMatchObject({ queue: 'q', reason: 'rejected', count: 1 })
     })
 
+  it('keeps what was crowded out again after somebody had refused it', async () => {
+    const { connection } = setup()
+    const channel = await connection.channel()
+    await channel.declareQueue(
+      queue('narrow', { maxLength: 1, deadLetterExchange: '', deadLetterRoutingKey: 'dead' }),
+    )
+    const publish = (reasons: readonly string[]) =>
+      connection.producer().publish('old', {
+        routingKey: 'narrow',
+        headers: {
+          'x-death': reasons.map((reason) => ({
+            queue: reason === 'maxlen' ? 'narrow' : 'elsewhere',
+            reason,
+            count: 1,
+          })),
+        },
+      })
+    for (const reasons of [['rejected', 'maxlen'], ['expired', 'maxlen'], []])
+      await publish(reasons)
+    await pause(30)
+
+    const dead = await channel.get('dead')
+    expect(dead!.message.headers['x-death']).toMatchObject([
+      { reason: 'maxlen', count: 2 },
+      { reason: 'rejected' },
+    ])
+    expect(await channel.get('dead')).toBeUndefined()
+  })
+
   it('parks what expired and cannot be read, and lives', async () => {
     const { connection } = setup()
     let lost = 0

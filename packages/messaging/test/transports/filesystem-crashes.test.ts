@@ -23,6 +23,7 @@ import { systemAmbient } from '../../src/kernel/ambient.ts'
 import { systemClock, type Clock } from '../../src/kernel/clock.ts'
 import { silentLogger } from '../../src/kernel/log.ts'
 import { message } from '../../src/message/message.ts'
+import { Inbox } from '../../src/transports/filesystem/inbox.ts'
 import { encodeName, Names, parseName, byAge } from '../../src/transports/filesystem/names.ts'
 import { FilesystemStore } from '../../src/transports/filesystem/store.ts'
 import { Tables } from '../../src/transports/filesystem/tables.ts'
@@ -64,6 +65,7 @@ const push = (body: string, queue = 'q') => ({
   text: encodeEnvelope(message(body), '', queue, body),
   priority: 0,
 })
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const messagesIn = (folder: string) => readdirSync(folder).filter((name) => name.endsWith('.msg'))
 
 describe('names of message files', () => {
@@ -177,6 +179,29 @@ describe('files that cannot be read now', () => {
       total,
     )
   })
+})
+
+describe('a folder whose changes nobody tells of', () => {
+  it('is looked at again while its date may be that of an earlier change', async () => {
+    const folder = place()
+    const inbox = new Inbox(folder, systemClock)
+    cleanups.push(() => inbox.close())
+    const found = inbox.wait(['wanted'], AbortSignal.timeout(6000)).then(() => performance.now())
+    await pause(50)
+    // Watches end with the folder they were made for.
+    rmSync(folder, { recursive: true })
+    mkdirSync(folder)
+    writeFileSync(join(folder, '1_a.other.msg'), '{}')
+    const coarse = Math.floor(Date.now() / 1000)
+    utimesSync(folder, coarse, coarse)
+    await pause(1300)
+
+    writeFileSync(join(folder, '2_a.wanted.msg'), '{}')
+    utimesSync(folder, coarse, coarse)
+    const written = performance.now()
+
+    expect((await found) - written).toBeLessThan(2500)
+  }, 10_000)
 })
 
 describe('acknowledged files that are kept', () => {

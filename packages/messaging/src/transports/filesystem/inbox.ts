@@ -13,6 +13,8 @@ import { byAge, encodeName, parseName, type MessageName } from './names.ts'
 const pollMs = { heard: 1000, deaf: 100 }
 /** How often a folder may be listed, in multiples of the time that takes. */
 const patience = 5
+/** Some file systems date changes this coarsely: two of them look like one. */
+const coarsestMs = 2500
 /** A file that another program is still writing is looked at again after this long. */
 const unripeMs = 30
 
@@ -34,6 +36,8 @@ export class Inbox {
   #watcher: FSWatcher | undefined
   #cancelPoll: (() => void) | undefined
   #changedMs: number | undefined
+  /** When that date was first seen. */
+  #foundMs = -Infinity
 
   constructor(folder: string, clock: Clock) {
     this.folder = folder
@@ -183,7 +187,9 @@ export class Inbox {
   /** A folder is as new as the last file that came or went. */
   async #compare(): Promise<void> {
     const found = await ifThere(stat(this.folder)).catch(() => undefined)
-    if (found?.mtimeMs === this.#changedMs) return
+    const nowMs = this.#clock.monotonic()
+    if (found?.mtimeMs !== this.#changedMs) this.#foundMs = nowMs
+    else if (nowMs - this.#foundMs > coarsestMs) return
     this.#changedMs = found?.mtimeMs
     this.changed()
   }

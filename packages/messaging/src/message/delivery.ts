@@ -60,7 +60,7 @@ export class Delivery {
     return this
   }
 
-  /** Called once, when it is settled; what counts them. */
+  /** Called once, when the settlement is through or failed for good; what counts them. */
   whenSettled(listener: (outcome: Outcome) => void): this {
     this.#onSettled = listener
     return this
@@ -87,12 +87,15 @@ export class Delivery {
     }
     this.#settled = true
     const done = this.#settle(this, outcome)
-    this.#onSettled?.(outcome)
-    done.catch((error: unknown) => {
-      // Nothing was done with it: it can still be settled in another way.
-      if (MessagingError.is(error) && error.code === 'MESSAGING_NOT_SUPPORTED')
-        this.#settled = false
-    })
+    done.then(
+      () => this.#onSettled?.(outcome),
+      (error: unknown) => {
+        // Nothing was done with it: it can still be settled in another way.
+        if (MessagingError.is(error) && error.code === 'MESSAGING_NOT_SUPPORTED')
+          this.#settled = false
+        else this.#onSettled?.(outcome)
+      },
+    )
     return done
   }
 

@@ -144,6 +144,11 @@ export class VirtualSession implements Session {
   /** To the dead-letter exchange of its queue, where it has one; gone from the queue in any case. */
   async bury(taken: Taken, cause: CauseOfDeath): Promise<void> {
     if (this.capabilities.deadLetters) {
+      const giveBack = async (error: unknown): Promise<never> => {
+        // Not buried, and out of every window: in its queue somebody finds it.
+        await this.settle(taken, 'restore').catch(() => undefined)
+        throw error
+      }
       const queue = await this.queues.get(taken.queue)
       let envelope: Envelope
       try {
@@ -152,7 +157,7 @@ export class VirtualSession implements Session {
         return await this.park(taken, error)
       }
       const letter = deadLetter(envelope, taken.queue, queue, cause, this.ambient.clock)
-      const failures = letter && (await this.publish([letter]))
+      const failures = letter && (await this.publish([letter]).catch(giveBack))
       for (const error of failures?.values() ?? [])
         this.ambient.log.warn('a dead letter was refused and is gone', {
           queue: taken.queue,

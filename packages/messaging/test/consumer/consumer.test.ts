@@ -375,4 +375,28 @@ describe('a connection', () => {
     })
     expect(counted.slice(0, 2)).toEqual(['published 3', 'unpublished 1'])
   })
+
+  it('counts no settlement that its broker cannot do', async () => {
+    const transport: Transport = {
+      ...memory,
+      connect: async (options) => {
+        const session = await memory.connect(options)
+        Object.assign(session, { capabilities: { ...memory.capabilities, delay: false } })
+        return session
+      },
+    }
+    const transports = { m: { load: async () => transport, defaultPort: undefined } }
+    const connection = new Connection('m://no-delay', { transports })
+    open.push(connection)
+    await connection.producer().publish(1, { routingKey: 'q' })
+
+    for await (const delivery of connection.consume('q', { limit: 1 })) {
+      await expect(delivery.settle({ delayUntilMs: Date.now() })).rejects.toMatchObject({
+        code: 'MESSAGING_NOT_SUPPORTED',
+      })
+      await delivery.ack()
+    }
+
+    expect(connection.counts).toMatchObject({ acked: 1, requeued: 0 })
+  })
 })

@@ -85,6 +85,44 @@ describe('a session', () => {
     expect(await channel.get('dead')).toBeUndefined()
   })
 
+  it('finds a message in its queue again that could not be buried', async () => {
+    const full = new MessagingError('MESSAGING_PUBLISH_REFUSED', 'message', 'the disk is full')
+    let isFull = false
+    const { connection } = setup((store) => {
+      const { push } = store
+      store.push = (batch) => (isFull ? Promise.reject(full) : push.call(store, batch))
+    })
+    const channel = await connection.channel()
+    await channel.declareQueue(queue('q', { deadLetterExchange: '', deadLetterRoutingKey: 'dead' }))
+    await connection.producer().publish(1, { routingKey: 'q' })
+    const delivery = await channel.get('q')
+    isFull = true
+
+    await expect(delivery!.drop()).rejects.toBe(full)
+
+    expect(await channel.get('q')).toBeDefined()
+  })
+
+  it('has no consumers left when its link is lost', async () => {
+    let endings = 0
+    const { connection, broker } = setup((store) => {
+      const { tick } = store
+      store.tick = async () => {
+        if (++endings === 2) throw new Error('no lease')
+        return await tick.call(store)
+      }
+    })
+    const channel = await connection.channel()
+    await channel.declareQueue(queue('q'))
+    await channel.consume('q', { tag: 't' }, () => undefined)
+    const lost = connection.signals.once('disconnected')
+    await connection.producer().publish(1, { routingKey: 'other', delay: 0.03 })
+    await lost
+    await pause(5)
+
+    expect(broker.find('q')!.consumers).toBe(0)
+  })
+
   it('parks what expired and cannot be read, and lives', async () => {
     const { connection } = setup()
     let lost = 0

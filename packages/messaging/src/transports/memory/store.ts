@@ -24,6 +24,8 @@ export class MemoryStore implements MessageStore {
   readonly #broker: MemoryBroker
   readonly #context: StoreContext
   readonly #held = new Map<string, Held>()
+  /** Queues it consumes, each as often as it has consumers. */
+  readonly #joined: string[] = []
   #resolveClosed!: (reason: undefined) => void
 
   constructor(broker: MemoryBroker, context: StoreContext) {
@@ -163,10 +165,14 @@ export class MemoryStore implements MessageStore {
 
   async join(queue: string): Promise<void> {
     this.#checkOwner(queue)
+    this.#joined.push(queue)
     this.#broker.join(queue, this.#now)
   }
 
   async leave(queue: string): Promise<void> {
+    const at = this.#joined.indexOf(queue)
+    if (at < 0) return
+    this.#joined.splice(at, 1)
     this.#broker.leave(queue, this.#now)
   }
 
@@ -180,6 +186,7 @@ export class MemoryStore implements MessageStore {
       this.#broker.giveBack(held, true)
     }
     this.#held.clear()
+    for (const queue of this.#joined.splice(0)) this.#broker.leave(queue, this.#now)
     this.#broker.removeOwned(this.#context.session)
     this.#resolveClosed(undefined)
   }

@@ -85,7 +85,12 @@ describe('settings of the MongoDB transport', () => {
   it('follow the name of the messages, and refuse what cannot be meant', () => {
     const { names } = readSettings({ options: { messagesCollection: 'jobs' } })
     expect(names).toMatchObject({ messages: 'jobs', sessions: 'jobs.sessions' })
-    for (const options of [{ ttl: 'yes' }, { cappedQueueSize: 0 }, { queuesCollection: '' }])
+    for (const options of [
+      { ttl: 'yes' },
+      { cappedQueueSize: 0 },
+      { queuesCollection: '' },
+      { w: '0' },
+    ])
       expect(() => readSettings({ options })).toThrow(
         expect.objectContaining({
           code: 'MESSAGING_OPTION_INVALID',

@@ -86,7 +86,7 @@ export class Agenda {
 
   /** Delayed messages whose hour has come wait again. */
   async release(): Promise<{ queues: string[]; nextMs: number | undefined }> {
-    const { due, nextMs } = await this.#next('due', {})
+    const { due, nextMs } = await this.#next('due', {}, this.#now)
     if (due.length === 0) return { queues: [], nextMs }
     const { link, names, owner } = this.#claimer
     const ids = link.isAtomic ? due : await lock(this.#claimer, due)
@@ -99,7 +99,8 @@ export class Agenda {
   /** Waiting messages whose time is over, now this session's. */
   async expired(): Promise<{ claimed: Claimed[]; nextMs: number | undefined }> {
     const waiting = { queue: { $exists: true } }
-    const { due, nextMs } = await this.#next('expires', waiting)
+    // By the wall clock, as publishers, the text and its readers have it.
+    const { due, nextMs } = await this.#next('expires', waiting, Math.round(this.#clock.now()))
     if (due.length === 0) return { claimed: [], nextMs }
     const claimed = await own(this.#claimer, due, waiting)
     return { claimed, nextMs: due.length === batch ? 0 : nextMs }
@@ -109,6 +110,7 @@ export class Agenda {
   async #next(
     field: 'due' | 'expires',
     filter: MongoDocument,
+    nowMs: number,
   ): Promise<{ due: unknown[]; nextMs: number | undefined }> {
     const { link, names } = this.#claimer
     const found = await link.run('look', () =>
@@ -119,10 +121,10 @@ export class Agenda {
         .limit(batch)
         .toArray(),
     )
-    const next = found.find((one) => Number(one[field]) > this.#now)
+    const next = found.find((one) => Number(one[field]) > nowMs)
     return {
-      due: found.filter((one) => Number(one[field]) <= this.#now).map(({ _id: id }) => id),
-      nextMs: next && Number(next[field]) - this.#now,
+      due: found.filter((one) => Number(one[field]) <= nowMs).map(({ _id: id }) => id),
+      nextMs: next && Number(next[field]) - nowMs,
     }
   }
 
@@ -138,7 +140,8 @@ export class Agenda {
     return this.#link.collection(this.#names.queues)
   }
 
+  /** The server's, since queues and what is delayed are everybody's. */
   get #now(): number {
-    return Math.round(this.#clock.now())
+    return this.#claimer.nowMs()
   }
 }

@@ -42,6 +42,7 @@ export async function claim(
   queues: readonly string[],
   max: number,
 ): Promise<Claimed[]> {
+  if (max <= 0) return []
   const { link, names, clock } = claimer
   for (let attempt = 0; attempt < attempts; attempt++) {
     const ids = choose(await candidates(link, names, queues, max), max)

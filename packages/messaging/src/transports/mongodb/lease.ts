@@ -16,6 +16,8 @@ const sessionLimit = 100
 const forgottenLimit = 1000
 /** Clocks drift apart: how often the server's is read again. */
 const clockFreshMs = 60_000
+/** The wall clock was set, or the machine slept, when it goes as far away from the one that counts here. */
+const clockSetMs = 1000
 
 export interface Swept {
   readonly restored: number
@@ -28,7 +30,10 @@ export class Lease {
   readonly #link: MongoLink
   readonly #names: Names
   readonly #clock: Clock
-  readonly #offset = { ms: 0, readAtMs: -Infinity }
+  /** The server's clock and the wall clock, both less our own that is never set. */
+  readonly #ahead = { serverMs: 0, wallMs: 0, readAtMs: -Infinity }
+  /** Two links may go on with one session, when an attempt to connect comes about late: the last one has it. */
+  readonly #holder: string
   #name: string
   /** By the server's clock. */
   #renewedAtMs = 0
@@ -39,6 +44,7 @@ export class Lease {
     this.#names = names
     this.#clock = clock
     this.#name = name
+    this.#holder = name
   }
 
   /** Under which messages are held. */
@@ -48,7 +54,7 @@ export class Lease {
 
   /** Milliseconds of the server's clock. */
   get now(): number {
-    return Math.round(this.#clock.now() + this.#offset.ms)
+    return Math.round(this.#clock.monotonic() + this.#ahead.serverMs)
   }
 
   /** Begins the session, or goes on with `resumes` when that still lives. */
@@ -57,24 +63,30 @@ export class Lease {
     if (resumes !== undefined) {
       const own = this.#name
       this.#name = resumes
-      if (await this.#renew()) return
+      if (await this.#renew({})) return
       this.#name = own
     }
-    const session = { _id: this.#name as never, lease_end: this.now + leaseMs }
+    const session = {
+      _id: this.#name as never,
+      lease_end: this.now + leaseMs,
+      holder: this.#holder,
+    }
     await this.#link.run('begin', () => this.#sessions.insertOne(session))
     this.#renewedAtMs = this.now
   }
 
   /** Rejects with `MESSAGING_LEASE_LOST` when this session was taken for dead. */
   async renew(): Promise<void> {
-    if (this.#clock.monotonic() - this.#offset.readAtMs > clockFreshMs) await this.#readClock()
+    const nowMs = this.#clock.monotonic()
+    const wasSet = Math.abs(this.#clock.now() - nowMs - this.#ahead.wallMs) > clockSetMs
+    if (wasSet || nowMs - this.#ahead.readAtMs > clockFreshMs) await this.#readClock()
     if (!(await this.#renew())) throw leaseLost()
   }
 
   /** As `renew`, only looking. */
   async check(): Promise<void> {
     const found = await this.#link.run('look', () =>
-      this.#sessions.findOne({ _id: this.#name as never, dead: { $ne: true } }),
+      this.#sessions.findOne({ ...this.#own, dead: { $ne: true } }),
     )
     if (!found) throw leaseLost()
   }
@@ -115,16 +127,21 @@ export class Lease {
 
   /** Ends the session. What it held must be given back already. */
   async leave(): Promise<void> {
-    await this.#link.run('leave', () => this.#sessions.deleteOne({ _id: this.#name as never }))
+    await this.#link.run('leave', () => this.#sessions.deleteOne(this.#own))
   }
 
   get #sessions() {
     return this.#link.collection(this.#names.sessions)
   }
 
-  async #renew(): Promise<boolean> {
-    const filter = { _id: this.#name as never, dead: { $ne: true } }
-    const change = { $set: { lease_end: this.now + leaseMs } }
+  /** This session, unless a later link goes on with it. */
+  get #own(): MongoDocument {
+    return { _id: this.#name, holder: this.#holder }
+  }
+
+  async #renew(held: MongoDocument = { holder: this.#holder }): Promise<boolean> {
+    const filter = { _id: this.#name as never, dead: { $ne: true }, ...held }
+    const change = { $set: { lease_end: this.now + leaseMs, holder: this.#holder } }
     const { matchedCount } = await this.#link.run('renew', () =>
       this.#sessions.updateOne(filter, change),
     )
@@ -195,14 +212,16 @@ export class Lease {
   }
 
   async #readClock(): Promise<void> {
-    const asked = this.#clock.now()
+    const asked = this.#clock.monotonic()
     const { localTime } = await this.#link.run('hello', () =>
       this.#link.db.admin().command({ hello: 1 }),
     )
-    const answered = this.#clock.now()
+    const answered = this.#clock.monotonic()
     // The middle of question and answer is the best guess at when the server looked.
-    if (localTime instanceof Date) this.#offset.ms = localTime.getTime() - (asked + answered) / 2
-    this.#offset.readAtMs = this.#clock.monotonic()
+    const server = localTime instanceof Date ? localTime.getTime() : this.#clock.now()
+    this.#ahead.serverMs = server - (asked + answered) / 2
+    this.#ahead.wallMs = this.#clock.now() - answered
+    this.#ahead.readAtMs = answered
   }
 }
 

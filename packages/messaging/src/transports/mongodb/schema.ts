@@ -65,6 +65,12 @@ export function readSettings({ options }: Pick<Target, 'options'>): Settings {
       `the MongoDB transport option ${name} must be a ${typeof fallback} such as ${JSON.stringify(fallback)}, found ${JSON.stringify(value)}`,
     )
   }
+  if (String(options['w']) === '0')
+    throw new MessagingError(
+      'MESSAGING_OPTION_INVALID',
+      'fatal',
+      'the MongoDB option w must not be 0: a claim has to know which messages it got; leave it away for majority',
+    )
   const messages = read('messagesCollection', 'messages')
   return {
     names: {

@@ -22,6 +22,7 @@ import {
 import { Agenda } from './agenda.ts'
 import { MongoBroadcast } from './broadcast.ts'
 import { claim, unlock, unlockForgotten, type Claimed, type Claimer } from './claim.ts'
+import { insertEach } from './insert.ts'
 import { giveBackAll, Lease, tickMs, waitingAgain } from './lease.ts'
 import { Notices } from './notices.ts'
 import { prepareDatabase, readSettings, storedPriority, type Settings } from './schema.ts'
@@ -142,12 +143,14 @@ export class MongoStore implements MessageStore {
   async push(batch: readonly Push[]): Promise<PublishFailures> {
     let failures: Map<number, MessagingError> | undefined
     const documents: MongoDocument[] = []
+    const places: number[] = []
     for (const [place, { queue, text, priority, expiresAtMs }] of batch.entries()) {
       // A text has at most three bytes for each of its characters.
       if (text.length * 3 > largestText && Buffer.byteLength(text) > largestText) {
         ;(failures ??= new Map()).set(place, tooLarge(text))
         continue
       }
+      places.push(place)
       documents.push({
         payload: text,
         queue,
@@ -158,7 +161,8 @@ export class MongoStore implements MessageStore {
       })
     }
     if (documents.length > 0) {
-      await this.#link.run('publish', () => this.#messages.insertMany(documents))
+      const refused = await insertEach(this.#link, this.#settings.names.messages, documents)
+      for (const [i, error] of refused) (failures ??= new Map()).set(places[i]!, error)
       this.#notices.tell(new Set(documents.map(({ queue }) => String(queue))))
     }
     return failures
@@ -188,7 +192,8 @@ export class MongoStore implements MessageStore {
       all.push(id)
       if (outcome === 'remove') removed.push(id)
       else if (outcome === 'requeue') requeued.push(settlement)
-      else writes.push({ updateOne: { filter: this.#mine(id), update: back(taken, outcome) } })
+      else
+        writes.push({ updateOne: { filter: this.#mine(id), update: this.#back(taken, outcome) } })
       if (outcome === 'restore' || outcome === 'requeue') told.add(taken.queue)
     }
     let touched = 0
@@ -269,6 +274,8 @@ export class MongoStore implements MessageStore {
     try {
       if (!keep && !this.#link.isOver) {
         const owner = this.#lease.name
+        // A later link may go on with this session, and what it holds.
+        await this.#lease.check()
         this.#notices.tell(await this.#giveBack({ owner }, undefined))
         await this.#lease.leave()
       }
@@ -286,6 +293,14 @@ export class MongoStore implements MessageStore {
 
   get #messages() {
     return this.#link.collection(this.#settings.names.messages)
+  }
+
+  #back(taken: Taken, outcome: 'restore' | { readonly delayUntilMs: number }): MongoDocument {
+    if (typeof outcome !== 'object')
+      return { ...waitingAgain, $set: { payload: markRedelivered(taken.text, false) } }
+    // Hours are given by our clock, and compared by the server's.
+    const inMs = outcome.delayUntilMs - this.#context.ambient.clock.now()
+    return { $set: { due: Math.ceil(this.#lease.now + inMs) }, $unset: { owner: '', mark: '' } }
   }
 
   /** Settles nothing that others may hold by now. */
@@ -363,14 +378,6 @@ export class MongoStore implements MessageStore {
     }
     return taken
   }
-}
-
-function back(taken: Taken, outcome: 'restore' | { readonly delayUntilMs: number }): MongoDocument {
-  if (typeof outcome === 'object') {
-    const $unset = { owner: '', mark: '' }
-    return { $set: { due: Math.ceil(outcome.delayUntilMs) }, $unset }
-  }
-  return { ...waitingAgain, $set: { payload: markRedelivered(taken.text, false) } }
 }
 
 function tooLarge(text: string): MessagingError {

@@ -1,5 +1,5 @@
 /** Queues, exchanges and bindings: Kombu's documents, and beside them what Kombu keeps in its processes. */
-import type { MongoDocument, MongoLink } from '../../clients/mongodb.ts'
+import type { MongoCollection, MongoDocument, MongoLink } from '../../clients/mongodb.ts'
 import type { Binding } from '../../topology/binding.ts'
 import {
   exchange as makeExchange,
@@ -29,9 +29,7 @@ export class Topology {
       auto_delete: queue.autoDelete,
       arguments: queue.arguments,
     }
-    await this.#store(`queue ${queue.name}`, JSON.stringify(options), () =>
-      this.#upsert(this.#queues, { _id: queue.name }, { options }),
-    )
+    await this.#store(this.#queues, queue.name, { options })
   }
 
   async findQueue(name: string): Promise<Queue | undefined> {
@@ -48,16 +46,13 @@ export class Topology {
 
   /** Not its messages. */
   async removeQueue(name: string): Promise<void> {
-    this.#stored.delete(`queue ${name}`)
     await this.#run('remove', () => this.#routing.deleteMany({ queue: name }))
     await this.#run('remove', () => this.#queues.deleteOne({ _id: name as never }))
   }
 
   async declareExchange({ name, type, durable, autoDelete, ...rest }: Exchange): Promise<void> {
     const change = { type, durable, auto_delete: autoDelete, arguments: textOf(rest.arguments) }
-    await this.#store(`exchange ${name}`, JSON.stringify(change), () =>
-      this.#upsert(this.#exchanges, { _id: name }, change),
-    )
+    await this.#store(this.#exchanges, name, change)
   }
 
   /**
@@ -82,7 +77,6 @@ export class Topology {
   }
 
   async removeExchange(name: string): Promise<void> {
-    this.#stored.delete(`exchange ${name}`)
     await this.#run('remove', () => this.#routing.deleteMany({ exchange: name }))
     await this.#run('remove', () => this.#exchanges.deleteOne({ _id: name as never }))
   }
@@ -123,9 +117,14 @@ export class Topology {
     return await this.#link.run(what, work)
   }
 
-  async #store(key: string, text: string, write: () => Promise<void>): Promise<void> {
-    if (this.#stored.get(key) === text) return
-    await write()
+  /** Once, as long as nobody removes it. */
+  async #store(collection: MongoCollection, name: string, change: MongoDocument): Promise<void> {
+    const key = `${collection.collectionName} ${name}`
+    const text = JSON.stringify(change)
+    const one = { projection: { _id: 1 } }
+    const look = () => collection.findOne({ _id: name as never }, one)
+    if (this.#stored.get(key) === text && (await this.#run('look', look))) return
+    await this.#upsert(collection, { _id: name }, change)
     this.#stored.set(key, text)
   }
 

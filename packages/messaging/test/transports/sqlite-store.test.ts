@@ -333,6 +333,21 @@ describe('queues that go by themselves', () => {
     expect(await other.store.hasQueue('shared')).toBe(false)
   })
 
+  it('does not keep the queue of a killed process from the one that follows', async () => {
+    const path = join(folder(), 'b.db')
+    const one = await openStore(path, 'one')
+    await one.store.declareQueue(queue('node', { exclusive: true }))
+    const { pid } = spawnSync(process.execPath, ['--version'])
+    const database = await openSqlite(path)
+    database.exec(`UPDATE celeriac_sessions SET pid = ${pid}`)
+    database.close()
+
+    const { store } = await openStore(path, 'next')
+
+    await store.declareQueue(queue('node', { exclusive: true }))
+    await expect(store.join('node')).resolves.toBeUndefined()
+  })
+
   it('takes what a dead owner held of its own queue with it', async () => {
     const path = join(folder(), 'b.db')
     const [one, other] = [await openStore(path, 'one'), await openStore(path, 'other')]

@@ -46,13 +46,14 @@ export class SqliteStore implements MessageStore {
   static async open(broker: SqliteBroker, context: StoreContext): Promise<SqliteStore> {
     const identity = ownIdentity()
     const { host, pid, started } = identity
-    const session = await broker.write(() => {
+    return await broker.write(() => {
       const leaseEnd = Math.round(context.ambient.clock.now()) + leaseMs
-      return Number(
-        broker.sql.beginSession.get(context.session, leaseEnd, host, pid, started)!['id'],
-      )
+      const row = broker.sql.beginSession.get(context.session, leaseEnd, host, pid, started)!
+      const store = new SqliteStore(broker, context, identity, Number(row['id']))
+      // At once: whoever starts again after a kill finds its own queues taken otherwise.
+      store.#sweep(true)
+      return store
     })
-    return new SqliteStore(broker, context, identity, session)
   }
 
   private constructor(

@@ -234,7 +234,7 @@ export class PostgresStore implements MessageStore {
     if (restored.length > 0) answers.push(this.#run('restore', mine, restored))
     if (requeued.length > 0) answers.push(this.#run('requeue', mine, requeued))
     if (delayed.length > 0) {
-      const hours = delayed.map(({ dueMs }) => Math.ceil(dueMs + this.#skewMs))
+      const hours = delayed.map(({ dueMs }) => Math.ceil(hourOf(dueMs + this.#skewMs)))
       const ids = delayed.map(({ id }) => id)
       answers.push(this.#run('delay', mine, ids, hours))
     }
@@ -344,11 +344,18 @@ function skewOf(row: SqlRow, askedAtMs: number): number {
   return Number(row['clock']) - askedAtMs
 }
 
+/** PostgreSQL knows no hour beyond; JavaScript has no date there either. */
+const lastHourMs = 8.64e15
+
+function hourOf(ms: number): number {
+  return Math.min(ms, lastHourMs)
+}
+
 function columns(batch: readonly Push[], skewMs: number): unknown[] {
   return [
     batch.map(({ queue }) => queue),
-    batch.map(({ priority = 0 }) => Math.min(Math.max(Math.trunc(priority), 0), 255)),
-    batch.map(({ expiresAtMs }) => (expiresAtMs === undefined ? null : expiresAtMs + skewMs)),
+    batch.map(({ priority = 0 }) => Math.min(Math.max(Math.trunc(priority) || 0, 0), 255)),
+    batch.map(({ expiresAtMs: ms }) => (ms === undefined ? null : hourOf(ms + skewMs))),
     batch.map(({ text }) => text),
   ]
 }

@@ -154,6 +154,8 @@ export class VirtualChannel implements Channel {
     refuseConsumerArguments(this.#session.name, this.#session.capabilities, options)
     if (this.#consumers.has(tag)) throw refused(`consumer tag '${tag}' is in use on this channel`)
     const users = this.#session.consumers.get(queue) ?? new Set()
+    if (this.#session.exclusive.has(queue))
+      throw refused(`queue '${queue}' has a consumer that wants it for itself`)
     if (options.exclusive && users.size > 0) {
       throw refused(`queue '${queue}' has a consumer already, exclusive use is not possible`)
     }
@@ -161,6 +163,7 @@ export class VirtualChannel implements Channel {
     // At once: others may begin, cancel or close while the store is asked.
     this.#consumers.set(tag, consumer)
     this.#session.consumers.set(queue, users.add(tag))
+    if (options.exclusive) this.#session.exclusive.add(queue)
     let joined = false
     try {
       await this.#store.join?.(queue)
@@ -239,7 +242,9 @@ export class VirtualChannel implements Channel {
   #forgetConsumer(consumer: Consumer): void {
     const users = this.#session.consumers.get(consumer.queue)
     users?.delete(consumer.tag)
-    if (users?.size === 0) this.#session.consumers.delete(consumer.queue)
+    if (users?.size !== 0) return
+    this.#session.consumers.delete(consumer.queue)
+    this.#session.exclusive.delete(consumer.queue)
   }
 
   #refreshPump(): void {

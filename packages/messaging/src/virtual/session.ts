@@ -31,6 +31,8 @@ export class VirtualSession implements Session {
   readonly broadcastBindings = new Map<string, Binding[]>()
   /** A consumer's queue and tags, for counting consumers and exclusive use. */
   readonly consumers = new Map<string, Set<string>>()
+  /** Those of them whose one consumer wants no other. */
+  readonly exclusive = new Set<string>()
   /** Settlements of all channels leave together. */
   readonly #settlements: TurnBatch<Settlement, void>
   readonly #channels = new Set<VirtualChannel>()

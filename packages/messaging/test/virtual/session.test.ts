@@ -180,6 +180,20 @@ describe('a session', () => {
     expect(unhandled).toEqual([])
   })
 
+  it('lets nobody else consume what one consumes exclusively, until that ends', async () => {
+    const { connection } = setup()
+    const [one, other] = [await connection.channel(), await connection.channel()]
+    await one.declareQueue(queue('q'))
+    await one.consume('q', { tag: 'a', exclusive: true }, () => undefined)
+
+    await expect(other.consume('q', { tag: 'b' }, () => undefined)).rejects.toMatchObject({
+      code: 'MESSAGING_DECLARATION_REFUSED',
+    })
+
+    await one.cancel('a')
+    await expect(other.consume('q', { tag: 'b' }, () => undefined)).resolves.toBeUndefined()
+  })
+
   it('counts consumers that begin together, and none that was cancelled while it began', async () => {
     const { connection } = setup((store) => {
       const { join } = store

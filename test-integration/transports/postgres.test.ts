@@ -24,6 +24,7 @@ describeWith('postgres', 'the transport suite', () => {
       capabilities,
       connect: () => new Connection(proxy.through(urlOf('postgres'))),
       unique: uniqueName,
+      resumes: true,
       breakLinks: () => {
         proxy.breakAll()
         return Promise.resolve()

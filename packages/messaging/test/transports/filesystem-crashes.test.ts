@@ -130,6 +130,13 @@ describe('a session of files that was given up', () => {
     expect(existsSync(strange)).toBe(true)
   })
 
+  it('may have left a card that says nothing', async () => {
+    const { store, sessions } = await open(place(), 's')
+    mkdirSync(join(sessions, 'odd'))
+    writeFileSync(join(sessions, 'odd', 'session.json'), 'null')
+    expect((await store.tick()).restored).toBe(0)
+  })
+
   it('is not one whose lease looks ended because a clock was set', async () => {
     let behindMs = 0
     const clock = { ...systemClock, monotonic: () => systemClock.monotonic() - behindMs }

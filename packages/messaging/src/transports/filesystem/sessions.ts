@@ -137,7 +137,7 @@ export class Sessions {
 
   async #identityIn(path: string): Promise<Identity | undefined> {
     try {
-      return JSON.parse(await readFile(path, 'utf8')) as Identity
+      return (JSON.parse(await readFile(path, 'utf8')) as Identity | null) ?? undefined
     } catch {
       return undefined
     }

@@ -166,7 +166,9 @@ describeWith('redis', 'Redis behind sentinels', () => {
       let n = 0
       let isOver = false
       bench.later(() => (isOver = true))
-      const producer = bench.connect(url(), { transportOptions: { masterName } }).producer()
+      // What no replica has yet goes with a master that crashes.
+      const safely = { transportOptions: { masterName, waitReplicas: 1 } }
+      const producer = bench.connect(url(), safely).producer()
       const feeding = (async () => {
         while (!isOver) {
           const id = n++

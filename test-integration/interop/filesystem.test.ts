@@ -190,7 +190,7 @@ describeWith(['python', 'redis'], 'Celery on the same folders', () => {
     const queue = uniqueName('folders')
     const backend = urlOf('redis')
     const ledger = new Ledger()
-    cleanups.push(() => ledger.remove())
+    cleanups.push(() => ledger.dispose())
     const options = {
       data_folder_in: join(folder, 'data'),
       data_folder_out: join(folder, 'data'),

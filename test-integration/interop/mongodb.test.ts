@@ -242,12 +242,12 @@ describeWith(['mongodb', 'redis', 'python'], 'Celery on MongoDB', () => {
       await ask('theirs', 3)
       await theirs.stop()
 
-      const ended = [...ledger.ended().values()]
+      const ended = [...ledger.ends().values()]
       expect(ended).toHaveLength(46)
       expect(ended.filter((times) => times !== 1)).toEqual([])
     } finally {
       await python.kill9()
-      ledger.remove()
+      ledger.dispose()
     }
   }, 120_000)
 })

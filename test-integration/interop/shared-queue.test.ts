@@ -39,7 +39,7 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
 
         expect(await Promise.all(jsResults)).toEqual(numbers(500))
         expect(await pyResults).toEqual(numbers(500))
-        const ended = ledger.ended()
+        const ended = ledger.ends()
         expect(ended.size).toBe(1000)
         expect([...ended.values()].filter((times) => times !== 1)).toEqual([])
         const by = (lang: string) =>
@@ -49,7 +49,7 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
       } finally {
         await Promise.all([ours.stop(), theirs.stop(), python.kill9()])
         await removeQueues(urls.broker, [queue])
-        ledger.remove()
+        ledger.dispose()
       }
     })
 
@@ -91,7 +91,7 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
       } finally {
         await Promise.all([ours.kill9(), theirs.stop()])
         await removeQueues(urls.broker, [queue])
-        ledger.remove()
+        ledger.dispose()
       }
     })
   })

@@ -41,7 +41,7 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
           workers.push(await start())
         }
 
-        await until('all have ended', () => ledger.ended().size === tasks, { timeoutMs: 40_000 })
+        await until('all have ended', () => ledger.ends().size === tasks, { timeoutMs: 40_000 })
 
         const delays = handedBack.map(({ id, pid, at }) => {
           const again = ledger
@@ -56,14 +56,14 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
         console.info(
           `${broker}: ${String(handedBack.length)} handed back, the slowest began again after ${String(slowest)} ms`,
         )
-        expect([...ledger.ended().values()].filter((times) => times !== 1)).toEqual([])
+        expect([...ledger.ends().values()].filter((times) => times !== 1)).toEqual([])
         expect(handedBack.length).toBeGreaterThan(stops / 2)
         expect(slowest).toBeLessThan(1000)
       } finally {
         await Promise.all(workers.map((worker) => worker.kill9()))
         await app.close()
         await removeQueues(urls.broker, [queue])
-        ledger.remove()
+        ledger.dispose()
       }
     })
   })

@@ -74,17 +74,22 @@ export function describeWith(
     const reason = services[one].missing
     return reason === undefined ? [] : [`${one} is missing: ${reason}`]
   })
-  if (missing.length === 0) {
-    const versions = names.map((one) => `${one} ${versionOf(one)}`)
-    describe(`${name} [${versions.join(', ')}]`, define)
-  } else if (isCi()) {
+  const versions = names.map((one) => `${one} ${versionOf(one)}`)
+  const title = missing.length === 0 ? `${name} [${versions.join(', ')}]` : name
+  describeUnless(missing.length === 0 ? undefined : missing.join('; '), title, define)
+}
+
+/** `describe` for tests that may lack something: skipped with the reason, and failing with it under CI. */
+export function describeUnless(reason: string | undefined, name: string, define: () => void): void {
+  if (reason === undefined) describe(name, define)
+  else if (isCi()) {
     describe(name, () => {
-      it('has its servers', () => {
-        throw new Error(missing.join('; '))
+      it('has what it needs', () => {
+        throw new Error(reason)
       })
     })
   } else {
-    describe.skip(`${name} [${missing.join('; ')}]`, define)
+    describe.skip(`${name} [${reason}]`, define)
   }
 }
 

@@ -151,7 +151,7 @@ describeWith('rabbitmq', 'a broker as strict as RabbitMQ 4.3', () => {
       for (let round = 0; round <= 10; round++) {
         const id = `round-${round}`
         await mark.applyAsync([ledger.file, id, 0, id], { taskId: id })
-        await until('the task has run', () => ledger.ended().has(id))
+        await until('the task has run', () => ledger.ends().has(id))
         if (round === 10) break
         const ready = worker.rows('consumerReady').length
         proxy.breakAll()
@@ -161,7 +161,7 @@ describeWith('rabbitmq', 'a broker as strict as RabbitMQ 4.3', () => {
     } finally {
       await worker.kill9()
       await app.close()
-      ledger.remove()
+      ledger.dispose()
       await removeQueues(urlOf('rabbitmq'), [name])
     }
   })

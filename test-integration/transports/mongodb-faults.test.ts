@@ -4,6 +4,7 @@ import { FaultProxy, Inbox } from '@celeriac/messaging/testing'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { MongoClient, type Db } from 'mongodb'
 import { inspect } from 'node:util'
+import { keepsConfirmed } from '../fixtures/server-outage.ts'
 import { killChild, pause, startChild, until } from '../fixtures/crash-rounds.ts'
 import {
   describeWith,
@@ -172,51 +173,8 @@ describeWith('mongodb', 'a MongoDB that goes away', () => {
     ['killed', () => server.kill9()],
   ] as const) {
     it(`keeps what was confirmed when it is ${how}`, async () => {
-      const url = newUrl(server.url)
-      const connection = connect(url, { publishTimeout: 20 })
-      const inbox = new Inbox()
-      const consumer = connection.consumer({
-        queues: [how],
-        prefetch: 20,
-        onDeliveries: (deliveries) => {
-          inbox.onDeliveries(deliveries)
-          for (const delivery of deliveries) void delivery.ack().catch(() => undefined)
-        },
-      })
-      await consumer.start()
-      const producer = connection.producer()
-      const confirmed: string[] = []
-      let isOver = false
-      const sending = (async () => {
-        for (let i = 0; !isOver; i++) {
-          await producer.publish(String(i), { routingKey: how, serializer: 'text' }).then(
-            () => confirmed.push(String(i)),
-            () => undefined,
-          )
-        }
-      })()
-      await inbox.atLeast(50)
-
-      await end()
-      await pause(500)
-      await server.start()
-      const before = confirmed.length
-      await until(() => confirmed.length > before + 50, 20_000)
-      isOver = true
-      await sending
-
-      // Not by number: what was stored and never confirmed comes as well.
-      const missing = () => {
-        const got = new Set(inbox.texts)
-        return confirmed.filter((text) => !got.has(text))
-      }
-      await until(() => missing().length === 0, 25_000)
-      const seen = new Set(inbox.texts)
-      expect(confirmed.filter((text) => !seen.has(text))).toEqual([])
-      expect(confirmed.length).toBeGreaterThan(before + 50)
-      console.log(
-        `${how}: ${confirmed.length} confirmed, 0 lost, ${inbox.texts.length - seen.size} twice`,
-      )
+      const connection = connect(newUrl(server.url), { publishTimeout: 20 })
+      await keepsConfirmed(how, { connection, queue: how, server, end, drainMs: 25_000 })
     })
   }
 

@@ -10,6 +10,7 @@ import {
 import { FaultProxy, Inbox } from '@celeriac/messaging/testing'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import pg from 'pg'
+import { keepsConfirmed } from '../fixtures/server-outage.ts'
 import { killChild, pause, startChild, until } from '../fixtures/crash-rounds.ts'
 import {
   describeWith,
@@ -246,51 +247,8 @@ describeWith('postgres', 'a PostgreSQL that goes away', () => {
     ['killed', () => server.kill9()],
   ] as const) {
     it(`keeps what was confirmed when it is ${how}`, async () => {
-      const name = uniqueName(how)
       const connection = connect(server.url, { publishTimeout: 20 })
-      const inbox = new Inbox()
-      const consumer = connection.consumer({
-        queues: [name],
-        prefetch: 20,
-        onDeliveries: (deliveries) => {
-          inbox.onDeliveries(deliveries)
-          for (const delivery of deliveries) void delivery.ack().catch(() => undefined)
-        },
-      })
-      await consumer.start()
-      const producer = connection.producer()
-      const confirmed: string[] = []
-      let isOver = false
-      const sending = (async () => {
-        for (let i = 0; !isOver; i++) {
-          await producer.publish(String(i), { routingKey: name, serializer: 'text' }).then(
-            () => confirmed.push(String(i)),
-            () => undefined,
-          )
-        }
-      })()
-      await inbox.atLeast(50)
-
-      await end()
-      await pause(500)
-      await server.start()
-      const before = confirmed.length
-      await until(() => confirmed.length > before + 50, 20_000)
-      isOver = true
-      await sending
-
-      // Not by number: what was stored and never confirmed comes as well.
-      const missing = () => {
-        const got = new Set(inbox.texts)
-        return confirmed.filter((text) => !got.has(text))
-      }
-      await until(() => missing().length === 0, 20_000)
-      const seen = new Set(inbox.texts)
-      expect(confirmed.filter((text) => !seen.has(text))).toEqual([])
-      expect(confirmed.length).toBeGreaterThan(before + 50)
-      console.log(
-        `${how}: ${confirmed.length} confirmed, 0 lost, ${inbox.texts.length - seen.size} twice`,
-      )
+      await keepsConfirmed(how, { connection, queue: uniqueName(how), server, end })
     })
   }
 

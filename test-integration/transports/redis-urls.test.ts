@@ -3,9 +3,14 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import { redisBench } from '../fixtures/redis-bench.ts'
-import { describeWith, startPrivateRedis, type ControlledServer } from '../services/brokers.ts'
+import {
+  describeUnless,
+  describeWith,
+  startPrivateRedis,
+  type ControlledServer,
+} from '../services/brokers.ts'
 
 const bench = redisBench()
 
@@ -154,8 +159,7 @@ function withoutTls(): string | undefined {
 const reason = withoutTls()
 
 describeWith('redis', 'Redis by other ways, encrypted', () => {
-  const define = reason === undefined ? describe : describe.skip
-  define(`over TLS${reason === undefined ? '' : ` [${reason}]`}`, tlsTests)
+  describeUnless(reason, 'over TLS', tlsTests)
 })
 
 function tlsTests(): void {

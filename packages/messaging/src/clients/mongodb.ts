@@ -8,6 +8,7 @@ import type { Clock } from '../kernel/clock.ts'
 import { withDeadline } from '../kernel/deadline.ts'
 import { MessagingError, messageOf, type Fault, type MessagingCode } from '../kernel/errors.ts'
 import { tlsOf, tlsOptionNames } from '../transport/tls.ts'
+import { optionalDriver } from '../kernel/optional-package.ts'
 import type { ConnectOptions, Target } from '../transport/transport.ts'
 
 type Driver = typeof mongodb
@@ -24,20 +25,8 @@ const idleSocketMs = 10_000
 const monitorMs = 10_000
 
 /** The driver; rejects with `MESSAGING_DRIVER_MISSING` (fatal), which says what to install. */
-export async function loadMongo(
-  load: () => Promise<unknown> = () => import('mongodb'),
-): Promise<Driver> {
-  try {
-    const loaded = (await load()) as Driver & { default?: Driver }
-    return loaded.default ?? loaded
-  } catch (error) {
-    throw new MessagingError(
-      'MESSAGING_DRIVER_MISSING',
-      'fatal',
-      `MongoDB needs the package 'mongodb' (^7.0.0): npm install mongodb@7.8.0 (${messageOf(error)})`,
-      { cause: error },
-    )
-  }
+export function loadMongo(load: () => Promise<unknown> = () => import('mongodb')): Promise<Driver> {
+  return optionalDriver('mongodb', '^7.0.0', 'MongoDB', load)
 }
 
 export interface MongoOptions {

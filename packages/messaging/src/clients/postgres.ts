@@ -8,6 +8,7 @@ import type * as Pg from 'pg'
 import type { Clock } from '../kernel/clock.ts'
 import { withDeadline } from '../kernel/deadline.ts'
 import { MessagingError, messageOf, type Fault, type MessagingCode } from '../kernel/errors.ts'
+import { optionalDriver } from '../kernel/optional-package.ts'
 import type { ConnectOptions } from '../transport/transport.ts'
 
 type Driver = typeof Pg
@@ -54,20 +55,8 @@ const attemptsOfOne = 4
 const farewellMs = 1000
 
 /** The driver; rejects with `MESSAGING_DRIVER_MISSING` (fatal), which says what to install. */
-export async function loadPostgres(
-  load: () => Promise<unknown> = () => import('pg'),
-): Promise<Driver> {
-  try {
-    const loaded = (await load()) as Driver & { default?: Driver }
-    return loaded.default ?? loaded
-  } catch (error) {
-    throw new MessagingError(
-      'MESSAGING_DRIVER_MISSING',
-      'fatal',
-      `PostgreSQL needs the package 'pg' (^8.23.0): npm install pg@8.23.1 (${messageOf(error)})`,
-      { cause: error },
-    )
-  }
+export function loadPostgres(load: () => Promise<unknown> = () => import('pg')): Promise<Driver> {
+  return optionalDriver('pg', '^8.23.0', 'PostgreSQL', load)
 }
 
 /** One socket to the server. */

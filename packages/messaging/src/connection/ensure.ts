@@ -1,6 +1,6 @@
 /** Work on a channel that is done again when the link breaks under it. */
 import { sleep } from '../kernel/clock.ts'
-import { asMessagingError, messageOf, MessagingError } from '../kernel/errors.ts'
+import { messageOf, MessagingError } from '../kernel/errors.ts'
 import type { Channel } from '../transport/channel.ts'
 import type { Link } from '../transport/link.ts'
 
@@ -38,12 +38,9 @@ export async function ensure<T>(
         }
       } catch (thrown) {
         signal?.throwIfAborted()
-        const error = asMessagingError(thrown, 'MESSAGING_ABORTED', 'fatal', 'the work')
-        if (!MessagingError.is(thrown)) throw thrown
-        if (error.fault !== 'connection' && error.fault !== 'channel') throw error
-        if (isRefusal(error) || attempt > retries) throw error
-        if (late.signal.aborted) throw timedOut(timeout, attempt, error)
-        onRetry?.(error, attempt)
+        if (!MessagingError.is(thrown) || !isMendable(thrown) || attempt > retries) throw thrown
+        if (late.signal.aborted) throw timedOut(timeout, attempt, thrown)
+        onRetry?.(thrown, attempt)
         await sleep(clock, Math.min(pauseMs.first * 2 ** attempt, pauseMs.longest), stop)
       }
     }
@@ -52,9 +49,10 @@ export async function ensure<T>(
   }
 }
 
-/** Refused for what it asks, on a channel that fell with it: a new one would refuse it as well. */
-function isRefusal({ code }: MessagingError): boolean {
-  return code === 'MESSAGING_DECLARATION_REFUSED' || code === 'MESSAGING_QUEUE_NOT_FOUND'
+/** False also for what is refused for what it asks, on a channel that fell with it: a new one refuses it, too. */
+function isMendable({ fault, code }: MessagingError): boolean {
+  const isRefusal = code === 'MESSAGING_DECLARATION_REFUSED' || code === 'MESSAGING_QUEUE_NOT_FOUND'
+  return (fault === 'connection' || fault === 'channel') && !isRefusal
 }
 
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -22,7 +22,7 @@ export interface LedgerRow {
   readonly event: 'start' | 'end'
   readonly pid: number
   /** Milliseconds since 1970. */
-  readonly atMs: number
+  readonly at: number
 }
 
 export interface LedgerAccount {
@@ -36,10 +36,12 @@ export interface LedgerAccount {
   readonly done: number
 }
 
-export class Ledger {
+/** `Row`: what others write besides, when it is not written by `start` and `end` alone. */
+export class Ledger<Row extends LedgerRow = LedgerRow> {
   /** Give it to other processes: `new Ledger(file)` there writes into the same ledger. */
   readonly file: string
   readonly #isOurs: boolean
+  readonly #rows: Row[] = []
   readonly #starts = new Map<string, number>()
   readonly #ends = new Map<string, number>()
   /** Bytes read so far. */
@@ -54,7 +56,7 @@ export class Ledger {
 
   /** In the file when it returns: one write, which the system does not mix with those of others. */
   note(id: string, event: LedgerRow['event']): void {
-    const row: LedgerRow = { id, event, pid: process.pid, atMs: Date.now() }
+    const row: LedgerRow = { id, event, pid: process.pid, at: Date.now() }
     appendFileSync(this.file, `${JSON.stringify(row)}\n`)
   }
 
@@ -64,6 +66,12 @@ export class Ledger {
 
   end(id: string): void {
     this.note(id, 'end')
+  }
+
+  /** Everything in it up to now, in the order of writing. */
+  rows(): readonly Row[] {
+    this.#catchUp()
+    return this.#rows
   }
 
   /** How often each has ended, up to now. */
@@ -106,13 +114,14 @@ export class Ledger {
   }
 
   #add(line: string): void {
-    let row: LedgerRow
+    let row: Row
     try {
-      row = JSON.parse(line) as LedgerRow
+      row = JSON.parse(line) as Row
     } catch {
       // Cut short by a kill: whoever wrote it had not done it yet.
       return
     }
+    this.#rows.push(row)
     const counts = row.event === 'start' ? this.#starts : this.#ends
     counts.set(row.id, (counts.get(row.id) ?? 0) + 1)
   }

@@ -73,8 +73,9 @@ describe('xz', () => {
   })
 })
 
-const inNode = 'zstdCompressSync' in zlib
-;(inNode ? describe : describe.skip)('with zstd in Node', () => {
+const why = 'zstdCompressSync' in zlib ? undefined : `Node ${process.version} has none`
+const define = why === undefined ? describe : describe.skip
+define(`with zstd in Node${why === undefined ? '' : ` [${why}]`}`, () => {
   it('reads what the package wrote', () => {
     const bytes = Buffer.from('wire '.repeat(1000))
 

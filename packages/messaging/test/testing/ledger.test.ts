@@ -33,7 +33,7 @@ describe('a ledger', () => {
 
   it('is written by several processes, and passes over a line that was cut', () => {
     const ledger = setup()
-    const row = JSON.stringify({ id: 'theirs', event: 'end', pid: 1, atMs: 1 })
+    const row = JSON.stringify({ id: 'theirs', event: 'end', pid: 1, at: 1 })
     const script = `require('fs').appendFileSync(process.argv[1], process.argv[2] + '\\n')`
     spawnSync(process.execPath, ['-e', script, ledger.file, row])
     new Ledger(ledger.file).end('ours')
@@ -43,6 +43,7 @@ describe('a ledger', () => {
     appendFileSync(ledger.file, '\n')
     ledger.end('later')
     expect([...ledger.ends().keys()]).toEqual(['theirs', 'ours', 'later'])
+    expect(ledger.rows().map(({ pid }) => pid)).toEqual([1, process.pid, process.pid])
   })
 
   it('is removed by who made it alone', () => {

@@ -1,5 +1,5 @@
 /** Queues of which every worker has its own: each message reaches all of them, through a fanout exchange. */
-import { exchange, queue, type Exchange, type Queue } from '@celeriac/messaging'
+import { exchange, broadcast as ownQueue, type Exchange, type Queue } from '@celeriac/messaging'
 
 /** A worker's own queue, named after nobody; users name it by its alias. */
 export interface BroadcastQueue extends Queue {
@@ -14,7 +14,7 @@ export interface BroadcastQueue extends Queue {
 export function broadcast(name: string, id: string, routingKey: string): BroadcastQueue {
   const fanout = exchange(name, { type: 'fanout' })
   return {
-    ...queue(`bcast.${id}`, { autoDelete: true, bindings: [{ exchange: fanout, routingKey }] }),
+    ...ownQueue(name, id, { bindings: [{ exchange: fanout, routingKey }] }),
     alias: name,
     broadcastExchange: fanout,
   }

@@ -3,7 +3,7 @@
  * function of ours, and names that are not known are refused.
  */
 import type { Serializer } from '../../codec/serializer.ts'
-import { refuseEndless } from '../shared.ts'
+import { refuseEndless } from '../endless.ts'
 import { plainGlobals, type PickleGlobal } from './globals.ts'
 import { readPickle } from './reader.ts'
 import { writePickle } from './writer.ts'

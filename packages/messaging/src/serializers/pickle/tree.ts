@@ -2,7 +2,7 @@
  * What the reader holds while it reads: dicts whose keys are not all known yet, classes, and objects that
  * wait for their state. At the end all of it becomes plain values.
  */
-import { deepest } from '../shared.ts'
+import { deepest } from '../endless.ts'
 import type { PickleGlobal } from './globals.ts'
 
 export class PickledDict {

@@ -9,7 +9,7 @@ import {
 } from '../json-values.ts'
 import { isMapping, refusal, UnsendableError } from '../json-write.ts'
 import { refuseHalves } from '../prepared.ts'
-import { deepest } from '../shared.ts'
+import { deepest } from '../endless.ts'
 import { TimeDelta } from '../time-delta.ts'
 import { op } from './opcodes.ts'
 import { integerBytes } from './parts.ts'

@@ -5,7 +5,7 @@ import type { Serializer } from '../../codec/serializer.ts'
 import { MessagingError } from '../../kernel/errors.ts'
 import { optionalPackage } from '../../kernel/optional-package.ts'
 import { keep, prepared, refusePythonValues, type Leaf } from '../prepared.ts'
-import { deepest, refuseEndless } from '../shared.ts'
+import { deepest, refuseEndless } from '../endless.ts'
 import { LocalDate } from '../json-values.ts'
 import { makeSchema } from './tags.ts'
 

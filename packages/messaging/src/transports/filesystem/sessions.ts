@@ -7,7 +7,7 @@ import { mkdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import type { Clock } from '../../kernel/clock.ts'
 import { markRedelivered } from '../../virtual/envelope.ts'
-import { isGone, ownIdentity, type Identity } from '../sqlite/identity.ts'
+import { isGone, ownIdentity, type Identity } from '../../virtual/process-identity.ts'
 import { codeOf, ifThere, list, move, removeFolder, writeSafely } from './files.ts'
 import { parseName } from './names.ts'
 

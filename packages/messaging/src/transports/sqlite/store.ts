@@ -23,7 +23,7 @@ import type {
 } from '../../virtual/store.ts'
 import type { SqliteBroker } from './broker.ts'
 import { claim, toTaken } from './claim.ts'
-import { isGone, ownIdentity, type Identity } from './identity.ts'
+import { isGone, ownIdentity, type Identity } from '../../virtual/process-identity.ts'
 import { SqliteQueues } from './queues.ts'
 
 const leaseMs = 15_000

@@ -11,6 +11,7 @@ export { importFile, type ModuleImporter } from './kernel/module-importer.ts'
 export { findModule } from './app/load.ts'
 export { findPool, pools } from './pools/index.ts'
 export { backends, makeBackend } from './backends/index.ts'
+export { resultCodec } from './backend/result-codec.ts'
 export { logWorker } from './worker/logging.ts'
 export { didYouMean, nearest, parkedQueue } from '@celeriac/messaging/internal'
 export {

@@ -12,6 +12,7 @@ import {
 } from '@celeriac/messaging'
 import type { Signals } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
+import { resultCodec, type ResultCodec } from '../backend/result-codec.ts'
 import { makeBackend } from '../backends/index.ts'
 import { Outbox } from '../client/outbox.ts'
 import type { Config } from '../config/options.ts'
@@ -44,6 +45,7 @@ export class Services {
   #connection: Connection | undefined
   #producer: Producer | undefined
   #backend: Promise<ResultBackend> | undefined
+  #codec: Promise<ResultCodec> | undefined
   #executor: Executor | undefined
 
   constructor(
@@ -62,12 +64,14 @@ export class Services {
     this.router = new Router(this.queues, config)
     const backend = (): Promise<ResultBackend> => this.backend()
     this.results = new ResultReader(backend, this.ambient, resultOf)
-    this.recorder = new Recorder(backend)
+    this.recorder = new Recorder({ backend, codec: () => this.#resultCodec() })
     this.outbox = new Outbox({
       ambient: this.ambient,
       config,
       codec: this.connection.codec,
       origin: clientName(),
+      replyTo: this.replyTo,
+      expectsReplies: isRpc(backendUrl(config)),
       producer: () => this.producer,
       backend,
       route: (task, options, call) => this.router.route(task, options, call.args, call.kwargs),
@@ -109,21 +113,37 @@ export class Services {
   }
 
   backend(): Promise<ResultBackend> {
-    this.#backend ??= makeBackend(
-      {
-        url: backendUrl(this.config),
-        expiresSeconds: this.config.resultExpires ?? 0,
-        options: {
-          ...tlsOf(this.config.redisBackendUseSsl),
-          ...this.config.resultBackendTransportOptions,
-        },
-      },
-      this.ambient,
-    ).catch((error: unknown) => {
+    this.#backend ??= this.#makeBackend().catch((error: unknown) => {
       this.#backend = undefined
       throw error
     })
     return this.#backend
+  }
+
+  async #makeBackend(): Promise<ResultBackend> {
+    const { config } = this
+    return await makeBackend(
+      {
+        url: backendUrl(config),
+        expiresSeconds: config.resultExpires ?? 0,
+        options: { ...tlsOf(config.redisBackendUseSsl), ...config.resultBackendTransportOptions },
+        codec: await this.#resultCodec(),
+        config,
+        replyTo: this.replyTo,
+        connection: () => this.connection,
+      },
+      this.ambient,
+    )
+  }
+
+  #resultCodec(): Promise<ResultCodec> {
+    const { resultSerializer, resultAcceptContent, acceptContent } = this.config
+    this.#codec ??= resultCodec(
+      this.connection.codec,
+      resultSerializer,
+      resultAcceptContent ?? acceptContent,
+    )
+    return this.#codec
   }
 
   async close(): Promise<void> {
@@ -163,6 +183,11 @@ function failoverOf(config: Config): Pick<ConnectionOptions, 'failover'> {
       for (;;) for (const url of strategy(urls)) yield Math.max(0, urls.indexOf(url))
     },
   }
+}
+
+/** Results that come as messages need their queue before anything is sent. */
+function isRpc(url: string): boolean {
+  return /^rpc\b/.test(url)
 }
 
 /** An embedded broker brings its own store for results; others need one to be named. */

@@ -1,12 +1,18 @@
 /**
  * Contract of a result backend: keeps records by task id, tells those who wait, and counts the parts of
- * a chord. It sees encoded records only (result-record.ts); a plug-in knows nothing of tasks.
+ * a chord. What a record is in the store is the plug-in's own (`encode`, `decode`): one text, one document,
+ * one row. It knows nothing of tasks.
  *
- * Duties of the plug-in: `store` is atomic per record and never replaces a stored SUCCESS (a late
- * duplicate must not undo a result); every promise settles, with a `TasksError` of code
- * `TASKS_BACKEND_FAILED` when the store cannot be reached; subscriptions survive a lost link and leave
+ * Duties of the plug-in: `encode` and `decode` do no I/O; `store` is atomic per record and never replaces a
+ * stored SUCCESS (a late duplicate must not undo a result); every promise settles, with a `TasksError` of
+ * code `TASKS_BACKEND_FAILED` when the store cannot be reached; subscriptions survive a lost link and leave
  * nothing behind when they end. Duties of the caller: `open` before, `close` after; both are safe twice.
  */
+import type { Ambient, Connection } from '@celeriac/messaging'
+import type { ResultTree } from '../canvas/result-tree.ts'
+import type { Config } from '../config/options.ts'
+import type { Encoded, ResultCodec } from './result-codec.ts'
+import type { ResultRecord } from './result-record.ts'
 
 export interface BackendCapabilities {
   /** Records outlive this process. */
@@ -15,41 +21,48 @@ export interface BackendCapabilities {
   readonly shared: boolean
   /** `subscribe` pushes; without it waiting polls. */
   readonly notifies: boolean
-  /** Chords can be counted here. */
-  readonly countdowns: boolean
+  /**
+   * How chords find their end. `count`: each part is counted here, atomically; `poll`: the task
+   * `celery.chord_unlock` looks at the members' records again and again; `none`: not at all.
+   */
+  readonly joins: 'count' | 'poll' | 'none'
+  /** Handles of groups can be saved. */
+  readonly groups: boolean
+  /** Records go by themselves when their time is over; without it `cleanup` removes them. */
+  readonly expires: boolean
 }
 
-/** One record on its way in. `text` is the encoded record, `state` the status in it. */
+/** A record as its store keeps it: a text, bytes, or the columns or fields it is spread over. */
+export type StoredData = Encoded | Readonly<Record<string, unknown>>
+
+/** One record on its way in: `data` is what `encode` made of it, `state` the status in it. */
 export interface StoredResult {
   readonly id: string
   readonly state: string
-  readonly text: string
+  readonly data: StoredData
+  /** Where the sender of the task waits, for backends that send results as messages. */
+  readonly replyTo?: string | undefined
+  readonly correlationId?: string | undefined
 }
 
 /** One finished header member of a chord. */
 export interface CountdownPart {
   readonly groupId: string
   readonly taskId: string
-  readonly state: string
   /** Place in the group; parts come back in this order, those without one last. */
   readonly index: number | undefined
-  /** The encoded result value alone (not the whole record). */
-  readonly resultText: string
-}
-
-export interface CountdownResult {
-  readonly taskId: string
-  readonly state: string
-  readonly resultText: string
+  /** `[1, task id, state, value]` as the codec wrote it, which is what Celery keeps on Redis. */
+  readonly data: Encoded
 }
 
 /**
  * After a part was counted. `waiting`: others are missing, or another worker already has the join;
  * `complete`: this caller, and no other, has all parts and must send the body, then call `endCountdown`.
+ * Without `parts` the store has only counted: the values are in the records of the saved group's members.
  */
 export type CountdownStep =
   | { readonly kind: 'waiting' }
-  | { readonly kind: 'complete'; readonly parts: readonly CountdownResult[] }
+  | { readonly kind: 'complete'; readonly parts: readonly Encoded[] | undefined }
 
 export interface ResultBackend {
   readonly name: string
@@ -57,31 +70,42 @@ export interface ResultBackend {
   open(): Promise<void>
   close(): Promise<void>
 
+  /** Throws when the value cannot be carried. */
+  encode(record: ResultRecord): StoredData
+  /** Throws `TASKS_RESULT_INVALID` when it is no record. */
+  decode(data: StoredData): ResultRecord
+
+  /** Before tasks of these ids are sent: what must stand so that their results can arrive. */
+  expect?(): Promise<void> | undefined
   /** Stores a batch in order. `PENDING` is what an id without a record means; it is never stored. */
   store(results: readonly StoredResult[]): Promise<void>
-  /** The encoded records, undefined where there is none. */
-  read(ids: readonly string[]): Promise<readonly (string | undefined)[]>
+  /** The records, undefined where there is none. */
+  read(ids: readonly string[]): Promise<readonly (StoredData | undefined)[]>
   /**
-   * Calls `onText` with each record stored for `id` from now on; resolves once that is certain, so that
+   * Calls `onData` with each record stored for `id` from now on; resolves once that is certain, so that
    * reading after it misses nothing. The returned function ends it.
    */
-  subscribe(id: string, onText: (text: string) => void): Promise<() => void>
+  subscribe(id: string, onData: (data: StoredData) => void): Promise<() => void>
   /** Removes records; unknown ids are fine. */
   forget(ids: readonly string[]): Promise<void>
 
-  /** Announces a chord: `size` parts will be counted. Called before the last part can be sent. */
-  startCountdown(groupId: string, size: number): Promise<void>
-  /** More parts than announced (Celery: `add_to_chord`). */
-  extendCountdown(groupId: string, by: number): Promise<void>
+  /** Announces a chord: parts of these members will be counted. Called before the first is sent. */
+  startCountdown(groupId: string, members: readonly ResultTree[]): Promise<void>
+  /** A part more than announced (Celery: `add_to_chord`); counted once for each id. */
+  extendCountdown(groupId: string, taskId: string): Promise<void>
   /** Counts a part once, however often it is delivered. */
   stepCountdown(part: CountdownPart): Promise<CountdownStep>
   /** The join is done: its keys go. */
   endCountdown(groupId: string): Promise<void>
 
-  /** Keeps a group's result tree (`GroupResult.save`); undefined when there is none. */
-  storeGroup(groupId: string, text: string): Promise<void>
-  readGroup(groupId: string): Promise<string | undefined>
+  /** Keeps a group's result tree (`GroupResult.save`). */
+  storeGroup(groupId: string, tree: ResultTree): Promise<void>
+  /** Undefined when there is none. */
+  readGroup(groupId: string): Promise<ResultTree | undefined>
   forgetGroup(groupId: string): Promise<void>
+
+  /** Removes what is over (`celery.backend_cleanup`); for stores where nothing goes by itself. */
+  cleanup?(): Promise<void>
 }
 
 /** What a backend is made from. */
@@ -91,4 +115,14 @@ export interface BackendOptions {
   readonly expiresSeconds: number
   /** `result_backend_transport_options`, camelCase. */
   readonly options: Readonly<Record<string, unknown>>
+  readonly codec: ResultCodec
+  /** The settings that are about one backend (`databaseTableNames`, `cacheBackendOptions` …). */
+  readonly config: Partial<Config>
+  /** Address of this process for replies, for results that come as messages. */
+  readonly replyTo: string
+  /** The app's link to its broker. */
+  connection(): Connection
 }
+
+/** What the shelf makes backends with. */
+export type BackendClass = new (options: BackendOptions, ambient: Ambient) => ResultBackend

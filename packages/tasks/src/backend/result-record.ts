@@ -1,5 +1,4 @@
-/** State, value, failure and children of one execution ⇄ the JSON text Celery's stores keep. Pure. */
-import { parseJson, stringifyJson } from '@celeriac/messaging/internal'
+/** State, value, failure and children of one execution ⇄ the mapping Celery's stores keep. Pure. */
 import { readTree, type ResultTree } from '../canvas/result-tree.ts'
 import { TasksError } from '../kernel/errors.ts'
 
@@ -25,12 +24,14 @@ export interface ExtendedRecord {
   readonly worker: string
   readonly retries: number
   readonly queue: string
+  readonly stampedHeaders?: readonly string[] | undefined
+  readonly stamps?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** Throws what the JSON writer throws when the result cannot be carried. */
-export function encodeRecord(record: ResultRecord): string {
+/** As it is written: Celery's names. */
+export function valuesOf(record: ResultRecord): Record<string, unknown> {
   const { taskId, status, result, traceback, children, dateDone, groupId, parentId } = record
-  return stringifyJson({
+  return {
     // First on purpose: stores look for a stored SUCCESS at the beginning of the text.
     status,
     result: result ?? null,
@@ -39,48 +40,64 @@ export function encodeRecord(record: ResultRecord): string {
     date_done: dateDone,
     ...(groupId !== undefined && { group_id: groupId }),
     ...(parentId !== undefined && { parent_id: parentId }),
-    ...record.extended,
+    ...(record.extended && extendedValues(record.extended)),
     task_id: taskId,
-  })
+  }
 }
 
-/** Throws `TASKS_RESULT_INVALID` when the text is no record. */
-export function decodeRecord(text: string): ResultRecord {
-  let stored: Record<string, unknown>
-  try {
-    stored = parseJson(text) as Record<string, unknown>
-    if (typeof stored !== 'object' || stored === null) throw new Error('not a JSON object')
-    if (typeof stored['status'] !== 'string') throw new Error('it has no status')
-  } catch (error) {
-    throw new TasksError(
-      'TASKS_RESULT_INVALID',
-      `a stored result cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    )
-  }
-  const text_ = (name: string): string | null =>
-    typeof stored[name] === 'string' ? stored[name] : null
+function extendedValues({ stampedHeaders, stamps, ...plain }: ExtendedRecord): object {
+  return stampedHeaders === undefined
+    ? plain
+    : { ...plain, stamped_headers: stampedHeaders, ...stamps }
+}
+
+/** Throws `TASKS_RESULT_INVALID` when the value is no record. */
+export function recordFrom(value: unknown): ResultRecord {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid('no mapping')
+  const stored = value as Readonly<Record<string, unknown>>
+  const { status } = stored
+  if (typeof status !== 'string') throw invalid('it has no status')
+  const text = (name: string): string | undefined =>
+    typeof stored[name] === 'string' ? stored[name] : undefined
   const children = stored['children']
+  const groupId = text('group_id')
+  const parentId = text('parent_id')
+  const extended = extendedFrom(stored)
   return {
-    taskId: text_('task_id') ?? '',
-    status: stored['status'],
+    taskId: text('task_id') ?? '',
+    status,
     result: stored['result'] ?? null,
-    traceback: text_('traceback'),
+    traceback: text('traceback') ?? null,
     children: Array.isArray(children)
       ? children.map(readTree).filter((tree) => tree !== undefined)
       : null,
-    dateDone: text_('date_done'),
-    ...(text_('group_id') !== null && { groupId: text_('group_id')! }),
-    ...(text_('parent_id') !== null && { parentId: text_('parent_id')! }),
-    ...(typeof stored['name'] === 'string' && {
-      extended: {
-        name: stored['name'],
-        args: Array.isArray(stored['args']) ? (stored['args'] as unknown[]) : [],
-        kwargs: (stored['kwargs'] ?? {}) as Record<string, unknown>,
-        worker: text_('worker') ?? '',
-        retries: Number(stored['retries'] ?? 0),
-        queue: text_('queue') ?? '',
-      },
+    dateDone: text('date_done') ?? null,
+    ...(groupId !== undefined && { groupId }),
+    ...(parentId !== undefined && { parentId }),
+    ...(extended && { extended }),
+  }
+}
+
+function extendedFrom(stored: Readonly<Record<string, unknown>>): ExtendedRecord | undefined {
+  const { name, args, kwargs, worker, retries, queue, stamped_headers: stamped } = stored
+  if (typeof name !== 'string') return undefined
+  const names = Array.isArray(stamped) ? (stamped as readonly string[]) : undefined
+  return {
+    name,
+    args: Array.isArray(args) ? (args as unknown[]) : [],
+    kwargs:
+      typeof kwargs === 'object' && kwargs !== null ? (kwargs as Record<string, unknown>) : {},
+    worker: typeof worker === 'string' ? worker : '',
+    retries: Number(retries ?? 0),
+    queue: typeof queue === 'string' ? queue : '',
+    ...(names && {
+      stampedHeaders: names,
+      stamps: Object.fromEntries(names.map((one) => [one, stored[one] ?? null])),
     }),
   }
+}
+
+function invalid(why: string): TasksError {
+  return new TasksError('TASKS_RESULT_INVALID', `a stored result cannot be read: ${why}`)
 }

@@ -1,11 +1,11 @@
 /** The shelf of result backends, by URL scheme. Adding one is a line here. */
 import type { Ambient } from '@celeriac/messaging'
 import { didYouMean } from '@celeriac/messaging/internal'
-import type { BackendOptions, ResultBackend } from '../backend/backend.ts'
+import type { BackendClass, BackendOptions, ResultBackend } from '../backend/backend.ts'
 import { TasksError } from '../kernel/errors.ts'
 
 export interface BackendEntry {
-  load(): Promise<new (options: BackendOptions, ambient: Ambient) => ResultBackend>
+  load(): Promise<BackendClass>
 }
 
 const redis: BackendEntry = { load: async () => (await import('./redis/backend.ts')).RedisBackend }

@@ -5,15 +5,19 @@ import type {
   CountdownPart,
   CountdownStep,
   ResultBackend,
+  StoredData,
   StoredResult,
 } from '../backend/backend.ts'
-import { isSuccess, newCountdown, step, type CountdownState } from '../backend/countdown.ts'
+import { newCountdown, step, type CountdownState } from '../backend/countdown.ts'
+import type { Encoded, ResultCodec } from '../backend/result-codec.ts'
+import type { ResultRecord } from '../backend/result-record.ts'
+import type { ResultTree } from '../canvas/result-tree.ts'
 
 class Shared {
-  readonly records = new Map<string, { readonly text: string; readonly expiresMs: number }>()
-  readonly groups = new Map<string, string>()
+  readonly records = new Map<string, { readonly data: Encoded; readonly expiresMs: number }>()
+  readonly groups = new Map<string, ResultTree>()
   readonly countdowns = new Map<string, CountdownState>()
-  readonly listeners = new Map<string, Set<(text: string) => void>>()
+  readonly listeners = new Map<string, Set<(data: StoredData) => void>>()
 }
 
 /** Backends of one URL meet here, as connections of one `memory://` broker do. */
@@ -21,50 +25,68 @@ const stores = new Map<string, Shared>()
 
 export class MemoryBackend implements ResultBackend {
   readonly name = 'memory'
-  readonly capabilities = { persistent: false, shared: false, notifies: true, countdowns: true }
+  readonly capabilities = {
+    persistent: false,
+    shared: false,
+    notifies: true,
+    joins: 'count',
+    groups: true,
+    expires: true,
+  } as const
   readonly #shared: Shared
   readonly #expiresMs: number
   readonly #ambient: Ambient
+  readonly #codec: ResultCodec
   #writes = 0
 
-  constructor({ url, expiresSeconds }: BackendOptions, ambient: Ambient) {
+  constructor({ url, expiresSeconds, codec }: BackendOptions, ambient: Ambient) {
     let shared = stores.get(url)
     if (!shared) stores.set(url, (shared = new Shared()))
     this.#shared = shared
     this.#expiresMs = expiresSeconds > 0 ? expiresSeconds * 1000 : Infinity
     this.#ambient = ambient
+    this.#codec = codec
   }
 
   async open(): Promise<void> {}
 
   async close(): Promise<void> {}
 
+  encode(record: ResultRecord): Encoded {
+    return this.#codec.encodeRecord(record)
+  }
+
+  decode(data: StoredData): ResultRecord {
+    return this.#codec.decodeRecord(data as Encoded)
+  }
+
   async store(results: readonly StoredResult[]): Promise<void> {
     const now = this.#ambient.clock.now()
-    for (const { id, text } of results) {
+    for (const { id, data: given } of results) {
+      const data = given as Encoded
       const before = this.#shared.records.get(id)
-      if (before && isSuccess(before.text)) continue
+      if (before && this.#codec.isSuccess(before.data)) continue
       // Deleted first, so that the map stays in the order of expiry.
       this.#shared.records.delete(id)
-      this.#shared.records.set(id, { text, expiresMs: now + this.#expiresMs })
-      for (const listener of this.#shared.listeners.get(id) ?? []) listener(text)
+      this.#shared.records.set(id, { data, expiresMs: now + this.#expiresMs })
+      for (const listener of this.#shared.listeners.get(id) ?? []) listener(data)
     }
     if (++this.#writes % 256 === 0) this.#sweep(now)
   }
 
-  async read(ids: readonly string[]): Promise<readonly (string | undefined)[]> {
+  async read(ids: readonly string[]): Promise<readonly (StoredData | undefined)[]> {
     const now = this.#ambient.clock.now()
     return ids.map((id) => {
       const record = this.#shared.records.get(id)
-      return record && record.expiresMs > now ? record.text : undefined
+      return record && record.expiresMs > now ? record.data : undefined
     })
   }
 
-  async subscribe(id: string, onText: (text: string) => void): Promise<() => void> {
+  async subscribe(id: string, onData: (data: StoredData) => void): Promise<() => void> {
     const listeners = this.#shared.listeners.get(id) ?? new Set()
-    this.#shared.listeners.set(id, listeners.add(onText))
+    this.#shared.listeners.set(id, listeners.add(onData))
     return () => {
-      listeners.delete(onText)
+      listeners.delete(onData)
       if (listeners.size === 0) this.#shared.listeners.delete(id)
     }
   }
@@ -73,13 +95,12 @@ export class MemoryBackend implements ResultBackend {
     for (const id of ids) this.#shared.records.delete(id)
   }
 
-  async startCountdown(groupId: string, size: number): Promise<void> {
-    this.#countdown(groupId).size = size
+  async startCountdown(groupId: string, members: readonly ResultTree[]): Promise<void> {
+    this.#countdown(groupId).size = members.length
   }
 
-  async extendCountdown(groupId: string, by: number): Promise<void> {
-    const state = this.#countdown(groupId)
-    state.size = (state.size ?? 0) + by
+  async extendCountdown(groupId: string, taskId: string): Promise<void> {
+    this.#countdown(groupId).extra.add(taskId)
   }
 
   async stepCountdown(part: CountdownPart): Promise<CountdownStep> {
@@ -90,11 +111,11 @@ export class MemoryBackend implements ResultBackend {
     this.#shared.countdowns.delete(groupId)
   }
 
-  async storeGroup(groupId: string, text: string): Promise<void> {
-    this.#shared.groups.set(groupId, text)
+  async storeGroup(groupId: string, tree: ResultTree): Promise<void> {
+    this.#shared.groups.set(groupId, tree)
   }
 
-  async readGroup(groupId: string): Promise<string | undefined> {
+  async readGroup(groupId: string): Promise<ResultTree | undefined> {
     return this.#shared.groups.get(groupId)
   }
 

@@ -10,10 +10,14 @@ import type {
   CountdownPart,
   CountdownStep,
   ResultBackend,
+  StoredData,
   StoredResult,
 } from '../backend/backend.ts'
-import { inOrder, isSuccess } from '../backend/countdown.ts'
+import { inOrder } from '../backend/countdown.ts'
 import { Polling } from '../backend/polling.ts'
+import { jsonResults, type Encoded, type ResultCodec } from '../backend/result-codec.ts'
+import type { ResultRecord } from '../backend/result-record.ts'
+import { readTree, type ResultTree } from '../canvas/result-tree.ts'
 import { TasksError } from '../kernel/errors.ts'
 
 const defaultPath = '.celeriac/results.db'
@@ -22,10 +26,10 @@ const schema = `
 CREATE TABLE IF NOT EXISTS results (id TEXT PRIMARY KEY, text TEXT NOT NULL, expires INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS results_expires ON results (expires) WHERE expires IS NOT NULL;
 CREATE TABLE IF NOT EXISTS groups (id TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS countdowns (id TEXT PRIMARY KEY, size INTEGER, extra INTEGER NOT NULL DEFAULT 0)
-  WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS parts (countdown TEXT, task TEXT, place INTEGER, state TEXT, result TEXT,
-  PRIMARY KEY (countdown, task)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS joins (id TEXT PRIMARY KEY, size INTEGER NOT NULL, expires INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS join_extras (id TEXT, task TEXT, PRIMARY KEY (id, task)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS join_parts (id TEXT, task TEXT, place INTEGER, data BLOB NOT NULL, expires INTEGER,
+  PRIMARY KEY (id, task)) WITHOUT ROWID;
 `
 
 /** Records removed at once when their time is over; more at the next write. */
@@ -39,17 +43,25 @@ interface Bell {
 
 export class SqliteBackend implements ResultBackend {
   readonly name = 'sqlite'
-  readonly capabilities = { persistent: true, shared: true, notifies: true, countdowns: true }
+  readonly capabilities = {
+    persistent: true,
+    shared: true,
+    notifies: true,
+    joins: 'count',
+    groups: true,
+    expires: true,
+  } as const
   readonly #path: string
   readonly #expiresMs: number
   readonly #ambient: Ambient
   readonly #polling: Polling
+  readonly #codec: ResultCodec
   #opening: Promise<SqliteDatabase> | undefined
   #bell: Bell | undefined
   #isClosed = false
   #sweepAtMs = 0
 
-  constructor({ url, expiresSeconds }: BackendOptions, ambient: Ambient) {
+  constructor({ url, expiresSeconds, codec }: BackendOptions, ambient: Ambient) {
     const target = parseUrl(url, ['sqlite'])
     this.#path =
       target.host !== ''
@@ -57,6 +69,7 @@ export class SqliteBackend implements ResultBackend {
         : path.resolve(target.path === '' ? defaultPath : `/${target.path}`)
     this.#expiresMs = expiresSeconds * 1000
     this.#ambient = ambient
+    this.#codec = codec
     this.#polling = new Polling((ids) => this.read(ids), ambient.clock)
   }
 
@@ -73,43 +86,45 @@ export class SqliteBackend implements ResultBackend {
     database?.close()
   }
 
+  encode(record: ResultRecord): Encoded {
+    return this.#codec.encodeRecord(record)
+  }
+
+  decode(data: StoredData): ResultRecord {
+    return this.#codec.decodeRecord(data as Encoded)
+  }
+
   async store(results: readonly StoredResult[]): Promise<void> {
     const now = this.#ambient.clock.now()
-    const expires = this.#expiresMs > 0 ? now + this.#expiresMs : null
+    const expires = this.#expires()
     await this.#write((database) => {
       const before = database.prepare('SELECT text FROM results WHERE id = ?')
       const put = database.prepare('REPLACE INTO results (id, text, expires) VALUES (?, ?, ?)')
-      for (const { id, text } of results) {
-        const stored = before.get(id)?.['text']
-        if (typeof stored === 'string' && isSuccess(stored)) continue
-        put.run(id, text, expires)
+      for (const { id, data } of results) {
+        const stored = before.get(id)?.['text'] as Encoded | undefined
+        if (stored !== undefined && this.#codec.isSuccess(stored)) continue
+        put.run(id, data as Encoded, expires)
       }
-      if (now < this.#sweepAtMs) return
-      this.#sweepAtMs = now + 60_000
-      database
-        .prepare(
-          `DELETE FROM results WHERE id IN (SELECT id FROM results WHERE expires <= ? LIMIT ${sweepSize})`,
-        )
-        .run(now)
+      this.#sweep(database, now)
     })
     this.#bell?.ring()
   }
 
-  async read(ids: readonly string[]): Promise<readonly (string | undefined)[]> {
+  async read(ids: readonly string[]): Promise<readonly (StoredData | undefined)[]> {
     const database = await this.#database()
     const now = this.#ambient.clock.now()
     return this.#guard(() => {
       const find = database.prepare(
         'SELECT text FROM results WHERE id = ? AND (expires IS NULL OR expires > ?)',
       )
-      return ids.map((id) => find.get(id, now)?.['text'] as string | undefined)
+      return ids.map((id) => find.get(id, now)?.['text'] as Encoded | undefined)
     })
   }
 
-  async subscribe(id: string, onText: (text: string) => void): Promise<() => void> {
+  async subscribe(id: string, onData: (data: StoredData) => void): Promise<() => void> {
     await this.#database()
     this.#bell?.listen(() => this.#polling.lookNow())
-    return this.#polling.subscribe(id, onText)
+    return this.#polling.subscribe(id, onData)
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -119,50 +134,37 @@ export class SqliteBackend implements ResultBackend {
     })
   }
 
-  async startCountdown(groupId: string, size: number): Promise<void> {
+  async startCountdown(groupId: string, members: readonly ResultTree[]): Promise<void> {
     await this.#write((database) =>
       database
-        .prepare(
-          'INSERT INTO countdowns (id, size) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET size = excluded.size',
-        )
-        .run(groupId, size),
+        .prepare('REPLACE INTO joins (id, size, expires) VALUES (?, ?, ?)')
+        .run(groupId, members.length, this.#expires()),
     )
   }
 
-  async extendCountdown(groupId: string, by: number): Promise<void> {
+  async extendCountdown(groupId: string, taskId: string): Promise<void> {
     await this.#write((database) =>
-      database
-        .prepare(
-          'INSERT INTO countdowns (id, extra) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET extra = extra + excluded.extra',
-        )
-        .run(groupId, by),
+      database.prepare('REPLACE INTO join_extras (id, task) VALUES (?, ?)').run(groupId, taskId),
     )
   }
 
-  async stepCountdown(part: CountdownPart): Promise<CountdownStep> {
-    const { groupId, taskId, index, state, resultText } = part
+  async stepCountdown({ groupId, taskId, index, data }: CountdownPart): Promise<CountdownStep> {
     return await this.#write((database): CountdownStep => {
       database
-        .prepare(
-          'REPLACE INTO parts (countdown, task, place, state, result) VALUES (?, ?, ?, ?, ?)',
-        )
-        .run(groupId, taskId, index ?? null, state, resultText)
-      const announced = database
-        .prepare('SELECT size, extra FROM countdowns WHERE id = ?')
-        .get(groupId)
-      const parts = database.prepare('SELECT * FROM parts WHERE countdown = ?').all(groupId)
-      const size = announced?.['size']
-      if (typeof size !== 'number' || parts.length < size + Number(announced?.['extra']))
-        return { kind: 'waiting' }
+        .prepare('REPLACE INTO join_parts (id, task, place, data, expires) VALUES (?, ?, ?, ?, ?)')
+        .run(groupId, taskId, index ?? null, data, this.#expires())
+      const count = (sql: string): number => Number(database.prepare(sql).get(groupId)?.['n'] ?? 0)
+      const size = database.prepare('SELECT size FROM joins WHERE id = ?').get(groupId)?.['size']
+      const extra = count('SELECT count(*) AS n FROM join_extras WHERE id = ?')
+      const done = count('SELECT count(*) AS n FROM join_parts WHERE id = ?')
+      if (typeof size !== 'number' || done < size + extra) return { kind: 'waiting' }
+      const parts = database.prepare('SELECT place, data FROM join_parts WHERE id = ?').all(groupId)
       return {
         kind: 'complete',
         parts: inOrder(
           Array.from(parts, (row) => ({
-            groupId,
-            taskId: row['task'] as string,
             index: (row['place'] as number | null) ?? undefined,
-            state: row['state'] as string,
-            resultText: row['result'] as string,
+            data: row['data'] as Encoded,
           })),
         ),
       }
@@ -171,31 +173,50 @@ export class SqliteBackend implements ResultBackend {
 
   async endCountdown(groupId: string): Promise<void> {
     await this.#write((database) => {
-      database.prepare('DELETE FROM countdowns WHERE id = ?').run(groupId)
-      database.prepare('DELETE FROM parts WHERE countdown = ?').run(groupId)
-      database.prepare('DELETE FROM groups WHERE id = ?').run(groupId)
+      for (const table of ['joins', 'join_extras', 'join_parts', 'groups'])
+        database.prepare(`DELETE FROM ${table} WHERE id = ?`).run(groupId)
     })
   }
 
-  async storeGroup(groupId: string, text: string): Promise<void> {
+  async storeGroup(groupId: string, tree: ResultTree): Promise<void> {
+    const text = jsonResults.encode(tree)
     await this.#write((database) =>
       database.prepare('REPLACE INTO groups (id, text) VALUES (?, ?)').run(groupId, text),
     )
   }
 
-  async readGroup(groupId: string): Promise<string | undefined> {
+  async readGroup(groupId: string): Promise<ResultTree | undefined> {
     const database = await this.#database()
-    return this.#guard(
-      () =>
-        database.prepare('SELECT text FROM groups WHERE id = ?').get(groupId)?.['text'] as
-          string | undefined,
+    const found = this.#guard(() =>
+      database.prepare('SELECT text FROM groups WHERE id = ?').get(groupId),
     )
+    return found && readTree(jsonResults.decode(found['text'] as string))
   }
 
   async forgetGroup(groupId: string): Promise<void> {
     await this.#write((database) =>
       database.prepare('DELETE FROM groups WHERE id = ?').run(groupId),
     )
+  }
+
+  #expires(): number | null {
+    return this.#expiresMs > 0 ? this.#ambient.clock.now() + this.#expiresMs : null
+  }
+
+  /** Once a minute what is over goes, a thousand rows of each table at a time. */
+  #sweep(database: SqliteDatabase, now: number): void {
+    if (now < this.#sweepAtMs) return
+    this.#sweepAtMs = now + 60_000
+    database
+      .prepare(
+        `DELETE FROM results WHERE id IN (SELECT id FROM results WHERE expires <= ? LIMIT ${sweepSize})`,
+      )
+      .run(now)
+    database.prepare('DELETE FROM join_parts WHERE expires <= ?').run(now)
+    database
+      .prepare('DELETE FROM join_extras WHERE id IN (SELECT id FROM joins WHERE expires <= ?)')
+      .run(now)
+    database.prepare('DELETE FROM joins WHERE expires <= ?').run(now)
   }
 
   /** One transaction; either all of it is stored or none. */

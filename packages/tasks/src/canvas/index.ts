@@ -1,7 +1,14 @@
 /** Front door of the canvas: signatures, how they combine, what they make the client and the worker do. */
 export { replacement, retryCall, type RetryChange } from './again.ts'
 export { chain, chord, chunks, group, pipe, skew, xmap, xstarmap } from './combinators.ts'
-export { chordBody, chordFailure, dependencyText, type JoinContext } from './join.ts'
+export {
+  chordBody,
+  chordFailure,
+  chordUnlock,
+  dependencyText,
+  unlockCall,
+  type JoinContext,
+} from './join.ts'
 export { link, linkAll, linkError, type LinkErrorOptions } from './links.ts'
 export {
   next,

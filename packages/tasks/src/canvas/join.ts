@@ -1,6 +1,6 @@
 /** The end of a chord's header: its body with the results, or the failure of the body. Decides only. */
 import { exceptionRepr, type WireException } from '../protocol/failures.ts'
-import type { WireSignature } from '../protocol/task-message.ts'
+import { emptyEmbed, type WireSignature } from '../protocol/task-message.ts'
 import {
   callErrbacks,
   collectUnrun,
@@ -9,7 +9,7 @@ import {
   type Next,
   type NextContext,
 } from './next.ts'
-import { plan, type Plan } from './plan.ts'
+import { plan, type Countdown, type Plan, type PlannedCall } from './plan.ts'
 import type { Call, Signature } from './signature.ts'
 import { fromWire } from './wire.ts'
 
@@ -32,6 +32,43 @@ export function chordBody(
   const { replyTo, options, parentId, rootId } = context
   const nextId = (): string => context.nextId()
   return plan(fromWire(body), { nextId, replyTo, options, parentId, rootId, args: [results] })
+}
+
+/** Celery's task that looks for the end of a chord where the store of results cannot count. */
+export const chordUnlock = 'celery.chord_unlock'
+
+/**
+ * The message of that task, as Celery sends it: first after an interval, in the queue of the body. It goes
+ * with the header; whoever receives it, here or in Python, looks at the members' records again and again.
+ */
+export function unlockCall(
+  { groupId, body, members, rootId, parentId }: Countdown,
+  { id, replyTo, intervalSeconds }: { id: string; replyTo: string; intervalSeconds: number },
+): PlannedCall {
+  const { queue, priority } = body.options
+  return {
+    id,
+    task: chordUnlock,
+    args: [groupId, body],
+    kwargs: { result: members, interval: intervalSeconds },
+    embed: emptyEmbed,
+    groupId: undefined,
+    groupIndex: undefined,
+    rootId: rootId ?? id,
+    parentId,
+    replyTo,
+    retries: 0,
+    replacedTaskNesting: 0,
+    stampedHeaders: undefined,
+    stamps: undefined,
+    origin: undefined,
+    options: {
+      countdown: intervalSeconds,
+      ignoreResult: true,
+      ...(typeof queue === 'string' && { queue }),
+      ...(typeof priority === 'number' && { priority }),
+    },
+  }
 }
 
 /** Text of the `ChordError` a body fails with when one of the header's tasks did. */

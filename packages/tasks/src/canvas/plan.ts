@@ -74,6 +74,8 @@ export interface Countdown {
   readonly body: WireSignature
   /** Results of the members in order, for stores that cannot count. */
   readonly members: readonly ResultTree[]
+  readonly rootId: string | undefined
+  readonly parentId: string | undefined
 }
 
 export interface Plan {
@@ -224,6 +226,8 @@ class Planner {
       size: members.length,
       body: toWire(body.signature, this.#memo),
       members: header.map(treeOf),
+      rootId: this.#context.rootId,
+      parentId: this.#context.parentId,
     })
     follow(body.node, groupNode(headerId, header))
     return body.node

@@ -4,12 +4,13 @@
  */
 import type { Ambient, Message, Producer, Publication, Queue } from '@celeriac/messaging'
 import type { BodyCodec } from '@celeriac/messaging/internal'
-import { stringifyJson } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
 import {
   groupTree,
   mergeOptions,
   outgoing,
+  unlockCall,
+  type Countdown,
   type DeliveryOptions,
   type Plan,
   type PlannedCall,
@@ -25,6 +26,10 @@ export interface OutboxServices {
   readonly config: Config
   readonly codec: BodyCodec
   readonly origin: string
+  /** Address of this process for replies. */
+  readonly replyTo: string
+  /** Results come as messages to this process. */
+  readonly expectsReplies: boolean
   producer(): Producer
   backend(): Promise<ResultBackend>
   route(task: string, options: DeliveryOptions, call: PlannedCall): Route
@@ -39,7 +44,12 @@ export interface SentTask {
   readonly destination: Route
 }
 
-export class Outbox {
+/** What carries out plans: the outbox, or for eager tasks the process itself. */
+export interface Sending {
+  send(plan: Plan, timeoutSeconds?: number): Promise<void>
+}
+
+export class Outbox implements Sending {
   readonly #services: OutboxServices
 
   constructor(services: OutboxServices) {
@@ -57,16 +67,46 @@ export class Outbox {
     // What could not be loaded is said where it is needed.
     if (loading) await Promise.allSettled(loading)
     const prepared = addressed.map((one) => this.#prepare(one))
-    for (const { groupId, size, members } of plan.countdowns) {
-      const backend = await this.#services.backend()
-      // Celery joins from the members' own records when a header is not made of plain tasks.
-      if (members.some(([, children]) => children !== null)) {
-        await backend.storeGroup(groupId, stringifyJson({ result: groupTree(groupId, members) }))
-      }
-      await backend.startCountdown(groupId, size)
+    await this.#expect()
+    for (const countdown of plan.countdowns) {
+      const unlock = await this.#announce(countdown)
+      if (unlock) prepared.push(this.#prepare(this.#address(unlock)))
     }
     if (prepared.length === 1) await this.#sendOne(prepared[0]!, timeoutSeconds)
     else if (prepared.length > 1) await this.#sendMany(prepared, timeoutSeconds)
+  }
+
+  /** Results that come as messages need their queue first. */
+  async #expect(): Promise<void> {
+    const { expectsReplies, backend } = this.#services
+    if (expectsReplies) await (await backend()).expect?.()
+  }
+
+  /** Announces a join, or gives the task that will look for its end where the store cannot count. */
+  async #announce(countdown: Countdown): Promise<PlannedCall | undefined> {
+    const { groupId, members } = countdown
+    const backend = await this.#services.backend()
+    switch (backend.capabilities.joins) {
+      case 'count':
+        // Celery joins from the members' own records when a header is not made of plain tasks.
+        if (members.some(([, children]) => children !== null))
+          await backend.storeGroup(groupId, groupTree(groupId, members))
+        await backend.startCountdown(groupId, members)
+        return undefined
+      case 'poll': {
+        const { ambient, config, replyTo } = this.#services
+        return unlockCall(countdown, {
+          id: ambient.nextId(),
+          replyTo,
+          intervalSeconds: config.resultChordRetryInterval,
+        })
+      }
+      case 'none':
+        throw new TasksError(
+          'TASKS_NOT_SUPPORTED',
+          `the result backend '${backend.name}' cannot join chords; use redis://, a database, sqlite:// or cache+memcached://`,
+        )
+    }
   }
 
   async #sendOne(prepared: Prepared, timeoutSeconds: number | undefined): Promise<void> {

@@ -5,7 +5,7 @@
 import type { Ambient, Logger } from '@celeriac/messaging'
 import type { BodyCodec, Signals } from '@celeriac/messaging/internal'
 import { retryCall, taskTree, type Finished } from '../canvas/index.ts'
-import type { Outbox } from '../client/outbox.ts'
+import type { Sending } from '../client/outbox.ts'
 import type { Config } from '../config/options.ts'
 import { describe } from '../kernel/describe.ts'
 import { NotRegistered, type Retry } from '../kernel/errors.ts'
@@ -36,7 +36,7 @@ export interface ExecutorServices {
   readonly ambient: Ambient
   readonly config: Config
   readonly codec: BodyCodec
-  readonly outbox: Outbox
+  readonly outbox: Sending
   readonly recorder: Recorder
   readonly signals: Signals<AppSignals>
   readonly log: Logger
@@ -276,7 +276,9 @@ export class Executor {
   ): Promise<void> {
     const { recorder, config, ambient } = this.#services
     const outcome = { status, result, traceback: traceback ?? null }
-    await recorder.store(recordOf(running, config, ambient.clock.now(), outcome))
+    const record = recordOf(running, config, ambient.clock.now(), outcome)
+    const { replyTo, correlationId } = running.meta
+    await recorder.store(record, { replyTo, correlationId })
   }
 
   #report({ meta, startedMs }: Running): ExecutionReport {

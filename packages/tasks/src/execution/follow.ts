@@ -2,15 +2,11 @@
  * What a message says must follow an outcome: callbacks, the next step, the part of a chord, the failure
  * of all that will never run. canvas/next.ts decides; this carries it out.
  */
-import { parseJson, stringifyJson } from '@celeriac/messaging/internal'
-import type { CountdownResult } from '../backend/backend.ts'
-import { decodeRecord } from '../backend/result-record.ts'
 import {
   chordBody,
   chordFailure,
   dependencyText,
   next,
-  readTree,
   type Call,
   type ChordPart,
   type FailedStep,
@@ -19,13 +15,14 @@ import {
   type Next,
   type ResultTree,
 } from '../canvas/index.ts'
-import type { Outbox } from '../client/outbox.ts'
+import type { Sending } from '../client/outbox.ts'
 import { ChordError } from '../kernel/errors.ts'
+import type { WireSignature } from '../protocol/task-message.ts'
 import { encodeFailure, readException, type Failure } from '../protocol/failures.ts'
-import type { Recorder } from './record.ts'
+import type { PartResult, Recorder } from './record.ts'
 
 export interface FollowServices {
-  readonly outbox: Outbox
+  readonly outbox: Sending
   readonly recorder: Recorder
   readonly replyTo: string
   nextId(): string
@@ -87,17 +84,10 @@ export class Follower {
     )
   }
 
-  async #count(part: ChordPart, state: string, result: unknown): Promise<void> {
-    const backend = await this.#services.recorder.backend()
-    const counted = await backend.stepCountdown({
-      groupId: part.groupId,
-      taskId: part.taskId,
-      index: part.groupIndex,
-      state,
-      resultText: stringifyJson(result ?? null),
-    })
-    if (counted.kind === 'waiting') return
-    const { nextId, replyTo } = this.#services
+  async #count(part: ChordPart, state: string, value: unknown): Promise<void> {
+    const { recorder, nextId, replyTo } = this.#services
+    const parts = await recorder.count({ ...part, state, value })
+    if (!parts) return
     const context: JoinContext = {
       nextId,
       replyTo,
@@ -105,36 +95,35 @@ export class Follower {
       parentId: part.taskId,
       rootId: part.rootId,
     }
-    const broken = counted.parts.find((one) => one.state !== 'SUCCESS')
-    if (broken) return await this.#breakChord(part, broken, context)
-    const results = await this.#results(part.groupId, counted.parts)
+    const broken = parts.find((one) => one.state !== 'SUCCESS')
+    // As in Celery, the counts of a broken one stay until they expire.
+    if (broken) return await this.breakChord(part.body, broken, context)
+    const results = await this.#results(part.groupId, parts)
     await this.#services.outbox.send(chordBody(part.body, results, context))
-    await backend.endCountdown(part.groupId)
+    await (await recorder.backend()).endCountdown(part.groupId)
   }
 
   /** A header that was saved as a group is joined from the records of its members, as Celery does. */
-  async #results(groupId: string, parts: readonly CountdownResult[]): Promise<unknown[]> {
+  async #results(groupId: string, parts: readonly PartResult[]): Promise<unknown[]> {
     const backend = await this.#services.recorder.backend()
-    const saved = await backend.readGroup(groupId)
-    const tree =
-      saved === undefined ? undefined : readTree((parseJson(saved) as { result?: unknown }).result)
-    if (!tree?.[1]) return parts.map(({ resultText }) => parseJson(resultText))
-    const known = new Map(parts.map(({ taskId, resultText }) => [taskId, resultText]))
+    const tree = await backend.readGroup(groupId)
+    if (!tree?.[1]) return parts.map(({ value }) => value)
+    const known = new Map(parts.map(({ taskId, value }) => [taskId, value]))
     const valueOf = async (member: ResultTree): Promise<unknown> => {
       if (member[1]) return await Promise.all(member[1].map(valueOf))
       const [[id]] = member
-      const text = known.get(id)
-      if (text !== undefined) return parseJson(text)
+      if (known.has(id)) return known.get(id)
       const [record] = await backend.read([id])
-      return record === undefined ? null : decodeRecord(record).result
+      return record === undefined ? null : backend.decode(record).result
     }
     return await Promise.all(tree[1].map(valueOf))
   }
 
-  async #breakChord(part: ChordPart, broken: CountdownResult, context: JoinContext): Promise<void> {
-    const exception = readException(parseJson(broken.resultText))
+  /** A part failed: the body and what hangs on it will never run, and who waits for it is told. */
+  async breakChord(body: WireSignature, broken: PartResult, context: JoinContext): Promise<void> {
+    const exception = readException(broken.value)
     const failure = encodeFailure(new ChordError(dependencyText(broken.taskId, exception)))
-    const decided = chordFailure(part.body, context)
+    const decided = chordFailure(body, context)
     for (const plan of decided.plans) await this.#services.outbox.send(plan)
     await this.after(decided, 'FAILURE', undefined, failure)
   }

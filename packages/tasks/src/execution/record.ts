@@ -1,24 +1,87 @@
-/** Outcome → result backend. Records of one turn leave together. */
+/** Outcome → result backend: records, of which those of one turn leave together, and the parts of chords. */
 import { TurnBatch } from '@celeriac/messaging/internal'
 import type { ResultBackend, StoredResult } from '../backend/backend.ts'
-import { encodeRecord, type ResultRecord } from '../backend/result-record.ts'
+import type { Encoded, ResultCodec } from '../backend/result-codec.ts'
+import type { ResultRecord } from '../backend/result-record.ts'
+import { TasksError } from '../kernel/errors.ts'
+
+/** Where the sender of a task waits, for backends that send results as messages. */
+export interface ReplyAddress {
+  readonly replyTo: string | undefined
+  readonly correlationId: string | undefined
+}
+
+/** A header member that is done: what its place in the join gets. */
+export interface FinishedPart {
+  readonly groupId: string
+  readonly groupIndex: number | undefined
+  readonly taskId: string
+  readonly state: string
+  readonly value: unknown
+}
+
+/** A part that was counted before, or the record of a member. */
+export interface PartResult {
+  readonly taskId: string
+  readonly state: string
+  readonly value: unknown
+}
+
+/** The store of results and how values are written there. */
+export interface RecorderServices {
+  backend(): Promise<ResultBackend>
+  codec(): Promise<ResultCodec>
+}
 
 export class Recorder {
-  readonly #backend: () => Promise<ResultBackend>
+  readonly #services: RecorderServices
   readonly #batch: TurnBatch<StoredResult, void>
 
-  constructor(backend: () => Promise<ResultBackend>) {
-    this.#backend = backend
-    this.#batch = new TurnBatch(async (results) => await (await backend()).store(results))
+  constructor(services: RecorderServices) {
+    this.#services = services
+    this.#batch = new TurnBatch(async (results) => await (await services.backend()).store(results))
   }
 
   backend(): Promise<ResultBackend> {
-    return this.#backend()
+    return this.#services.backend()
   }
 
-  /** Resolves when it is kept; throws what the JSON writer throws when the result cannot be carried. */
-  async store(record: ResultRecord): Promise<void> {
-    const text = encodeRecord(record)
-    await this.#batch.add({ id: record.taskId, state: record.status, text }).done
+  /** Resolves when it is kept; throws what the serializer throws when the result cannot be carried. */
+  async store(record: ResultRecord, address?: ReplyAddress): Promise<void> {
+    const data = (await this.#services.backend()).encode(record)
+    await this.#batch.add({ id: record.taskId, state: record.status, data, ...address }).done
   }
+
+  /**
+   * Counts a part; all of them, in order, when this one completed the join, else undefined. Where the store
+   * keeps no values they are read from the records of the members.
+   */
+  async count(part: FinishedPart): Promise<readonly PartResult[] | undefined> {
+    const { groupId, groupIndex: index, taskId, state, value } = part
+    const backend = await this.#services.backend()
+    if (backend.capabilities.joins !== 'count') return undefined
+    const codec = await this.#services.codec()
+    const data = codec.encode([1, taskId, state, value ?? null])
+    const counted = await backend.stepCountdown({ groupId, taskId, index, data })
+    if (counted.kind === 'waiting') return undefined
+    if (counted.parts) return counted.parts.map((one) => readPart(codec, one))
+    const tree = await backend.readGroup(groupId)
+    if (!tree?.[1]) throw new TasksError('TASKS_RESULT_INVALID', `the group ${groupId} is gone`)
+    const ids = tree[1].map(([[id]]) => id)
+    const records = await backend.read(ids)
+    return records.map((found, i) => {
+      const { status, result } = found ? backend.decode(found) : { status: 'PENDING', result: null }
+      return { taskId: ids[i]!, state: status, value: result }
+    })
+  }
+}
+
+/** `[1, task id, state, value]`, written by us or by Python. */
+function readPart(codec: ResultCodec, data: Encoded): PartResult {
+  const part = codec.decode(data)
+  const [, taskId, state, value] = Array.isArray(part) ? (part as unknown[]) : []
+  if (typeof taskId !== 'string' || typeof state !== 'string') {
+    throw new TasksError('TASKS_RESULT_INVALID', 'a counted part of a chord cannot be read')
+  }
+  return { taskId, state, value: value ?? null }
 }

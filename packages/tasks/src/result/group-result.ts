@@ -1,6 +1,5 @@
 /** The handle of several tasks that run side by side. */
-import { stringifyJson, parseJson } from '@celeriac/messaging/internal'
-import { idOf, readTree, type ResultTree } from '../canvas/result-tree.ts'
+import { idOf, type ResultTree } from '../canvas/result-tree.ts'
 import { AsyncResult, type GetOptions } from './async-result.ts'
 import type { ResultHandle } from './handle.ts'
 import type { ResultReader } from './wait.ts'
@@ -90,15 +89,12 @@ export class GroupResult<
 
   /** Keeps the handle in the backend, to be had again by its id. */
   async save(): Promise<void> {
-    const text = stringifyJson({ result: this.tree })
-    await (await this.#reader.backend()).storeGroup(this.id, text)
+    await (await this.#reader.backend()).storeGroup(this.id, this.tree)
   }
 
   /** A saved group; undefined when there is none of this id. */
   static async restore(id: string, reader: ResultReader): Promise<GroupResult | undefined> {
-    const text = await (await reader.backend()).readGroup(id)
-    const tree =
-      text === undefined ? undefined : readTree((parseJson(text) as { result?: unknown }).result)
+    const tree = await (await reader.backend()).readGroup(id)
     return tree && new GroupResult(tree, reader)
   }
 }

@@ -4,8 +4,8 @@
  */
 import type { Ambient } from '@celeriac/messaging'
 import { TurnBatch } from '@celeriac/messaging/internal'
-import type { ResultBackend } from '../backend/backend.ts'
-import { decodeRecord, type ResultRecord } from '../backend/result-record.ts'
+import type { ResultBackend, StoredData } from '../backend/backend.ts'
+import type { ResultRecord } from '../backend/result-record.ts'
 import type { ResultTree } from '../canvas/index.ts'
 import { TasksError, TimeoutError } from '../kernel/errors.ts'
 import { isReady } from '../kernel/states.ts'
@@ -25,7 +25,7 @@ export class ResultReader {
   readonly #backend: () => Promise<ResultBackend>
   /** Everyone who waits, to be told when the app closes. */
   readonly #waiting = new Set<(error: unknown) => void>()
-  readonly #reads: TurnBatch<string, readonly (string | undefined)[]>
+  readonly #reads: TurnBatch<string, readonly (StoredData | undefined)[]>
 
   /** `handleOf` makes the handle a tree stands for: of a task or of a group. */
   constructor(
@@ -52,8 +52,8 @@ export class ResultReader {
   /** The record, undefined when nothing is stored. */
   async read(id: string): Promise<ResultRecord | undefined> {
     const { done, index } = this.#reads.add(id)
-    const text = (await done)[index]
-    return text === undefined ? undefined : decodeRecord(text)
+    const data = (await done)[index]
+    return data === undefined ? undefined : (await this.#backend()).decode(data)
   }
 
   /**
@@ -74,10 +74,10 @@ export class ResultReader {
       fail = reject
     })
     let noticed = false
-    const onText = (text: string): void => {
+    const onData = (data: StoredData): void => {
       noticed = true
       try {
-        const record = decodeRecord(text)
+        const record = backend.decode(data)
         if (isReady(record.status)) settle(record)
         else onProgress?.(record)
       } catch (error) {
@@ -101,7 +101,7 @@ export class ResultReader {
     let over = false
     // The deadline holds for subscribing and reading too: the store may be the one that hangs.
     const looking = (async () => {
-      const end = await backend.subscribe(id, onText)
+      const end = await backend.subscribe(id, onData)
       if (over) return end()
       off = end
       const record = await this.read(id)

@@ -1,5 +1,11 @@
 /** Suites for authors of plug-ins. No test runner is imported. */
-export { backendSuite, type BackendHarness } from './backend-suite/index.ts'
+export {
+  backendOptions,
+  backendSuite,
+  jsonResults,
+  type BackendHarness,
+  type OpenOptions,
+} from './backend-suite/index.ts'
 export { poolSuite, type PoolHarness } from './pool-suite.ts'
 export { scheduleSuite } from './schedule-suite.ts'
 export { scheduleStoreSuite } from './schedule-store-suite.ts'

@@ -6,8 +6,12 @@ import type {
   CountdownPart,
   CountdownStep,
   ResultBackend,
+  StoredData,
   StoredResult,
 } from '../../backend/backend.ts'
+import type { Encoded, ResultCodec } from '../../backend/result-codec.ts'
+import type { ResultRecord } from '../../backend/result-record.ts'
+import { readTree, type ResultTree } from '../../canvas/result-tree.ts'
 import { TasksError } from '../../kernel/errors.ts'
 import { resultKeys, type ResultKeys } from './keys.ts'
 import { Notices } from './notices.ts'
@@ -23,9 +27,17 @@ interface Link {
 
 export class RedisBackend implements ResultBackend {
   readonly name = 'redis'
-  readonly capabilities = { persistent: true, shared: true, notifies: true, countdowns: true }
+  readonly capabilities = {
+    persistent: true,
+    shared: true,
+    notifies: true,
+    joins: 'count',
+    groups: true,
+    expires: true,
+  } as const
   readonly #target: ReturnType<typeof parseUrl>
   readonly #ambient: Ambient
+  readonly #codec: ResultCodec
   readonly #keys: ResultKeys
   readonly #notices: Notices
   readonly #ttl: number
@@ -34,6 +46,7 @@ export class RedisBackend implements ResultBackend {
 
   constructor(options: BackendOptions, ambient: Ambient) {
     this.#ambient = ambient
+    this.#codec = options.codec
     this.#ttl = Math.round(options.expiresSeconds)
     this.#target = parseUrl(
       options.url,
@@ -45,6 +58,7 @@ export class RedisBackend implements ResultBackend {
     this.#keys = resultKeys(typeof prefix === 'string' ? prefix : '')
     this.#notices = new Notices(
       ambient.clock,
+      options.codec.isText,
       () => this.#connect(),
       (channels) => this.read(channels.map(this.#keys.idOf)),
     )
@@ -71,33 +85,57 @@ export class RedisBackend implements ResultBackend {
     link?.client.disconnect()
   }
 
+  encode(record: ResultRecord): Encoded {
+    return this.#codec.encodeRecord(record)
+  }
+
+  decode(data: StoredData): ResultRecord {
+    return this.#codec.decodeRecord(data as Encoded)
+  }
+
   async store(results: readonly StoredResult[]): Promise<void> {
+    // The script knows a success by its JSON; of others the records must be read first, as Celery does.
+    const open = this.#codec.isText ? results : await this.#unfinished(results)
     await this.#guard(async ({ call, cork }) => {
       cork.hold()
       const calls: Promise<unknown>[] = []
-      for (let i = 0; i < results.length; i += chunkSize) {
-        const chunk = results.slice(i, i + chunkSize)
+      for (let i = 0; i < open.length; i += chunkSize) {
+        const chunk = open.slice(i, i + chunkSize)
         const keys = chunk.map(({ id }) => this.#keys.record(id))
-        calls.push(call('store', keys, [this.#ttl, ...chunk.map(({ text }) => text)]))
+        calls.push(call('store', keys, [this.#ttl, ...chunk.map(({ data }) => argument(data))]))
       }
       await Promise.all(calls)
     })
   }
 
-  async read(ids: readonly string[]): Promise<readonly (string | undefined)[]> {
-    if (ids.length === 0) return []
-    return await this.#guard(async ({ client, cork }) => {
-      cork.hold()
-      const chunks: Promise<(string | null)[]>[] = []
-      for (let i = 0; i < ids.length; i += chunkSize)
-        chunks.push(client.mget(ids.slice(i, i + chunkSize).map((id) => this.#keys.record(id))))
-      return (await Promise.all(chunks)).flat().map((text) => text ?? undefined)
+  async #unfinished(results: readonly StoredResult[]): Promise<StoredResult[]> {
+    const before = await this.read(results.map(({ id }) => id))
+    const done = new Set<string>()
+    for (const [i, { id }] of results.entries())
+      if (before[i] !== undefined && this.#codec.isSuccess(before[i])) done.add(id)
+    return results.filter(({ id, state }) => {
+      if (done.has(id)) return false
+      if (state === 'SUCCESS') done.add(id)
+      return true
     })
   }
 
-  async subscribe(id: string, onText: (text: string) => void): Promise<() => void> {
+  async read(ids: readonly string[]): Promise<readonly (Encoded | undefined)[]> {
+    if (ids.length === 0) return []
+    return await this.#guard(async ({ client, cork }) => {
+      cork.hold()
+      const chunks: Promise<readonly (Encoded | null)[]>[] = []
+      for (let i = 0; i < ids.length; i += chunkSize) {
+        const keys = ids.slice(i, i + chunkSize).map((id) => this.#keys.record(id))
+        chunks.push(this.#codec.isText ? client.mget(keys) : client.mgetBuffer(keys))
+      }
+      return (await Promise.all(chunks)).flat().map((data) => data ?? undefined)
+    })
+  }
+
+  async subscribe(id: string, onData: (data: StoredData) => void): Promise<() => void> {
     try {
-      return await this.#notices.subscribe(this.#keys.record(id), onText)
+      return await this.#notices.subscribe(this.#keys.record(id), onData)
     } catch (error) {
       throw this.#failed(error)
     }
@@ -108,35 +146,34 @@ export class RedisBackend implements ResultBackend {
     await this.#guard(({ client }) => client.del(...ids.map((id) => this.#keys.record(id))))
   }
 
-  async startCountdown(groupId: string, size: number): Promise<void> {
+  async startCountdown(groupId: string, members: readonly ResultTree[]): Promise<void> {
     const key = this.#keys.size(groupId)
     await this.#guard(({ client }) =>
-      this.#ttl > 0 ? client.setex(key, this.#ttl, size) : client.set(key, size),
+      this.#ttl > 0
+        ? client.setex(key, this.#ttl, members.length)
+        : client.set(key, members.length),
     )
   }
 
-  async extendCountdown(groupId: string, by: number): Promise<void> {
-    await this.#guard(({ client }) => client.incrby(this.#keys.extra(groupId), by))
+  async extendCountdown(groupId: string, taskId: string): Promise<void> {
+    const keys = [this.#keys.added(groupId), this.#keys.extra(groupId)]
+    await this.#guard(({ call }) => call('extend', keys, [taskId, this.#ttl]))
   }
 
   async stepCountdown(part: CountdownPart): Promise<CountdownStep> {
-    const { groupId, taskId, state, index, resultText } = part
-    const member = `[1, ${JSON.stringify(taskId)}, ${JSON.stringify(state)}, ${resultText}]`
+    const { groupId, taskId, index, data } = part
+    const keys = [
+      this.#keys.parts(groupId),
+      this.#keys.extra(groupId),
+      this.#keys.size(groupId),
+      this.#keys.counted(groupId),
+    ]
+    const score = index ?? '+inf'
     const found = await this.#guard(({ call }) =>
-      call(
-        'step',
-        [
-          this.#keys.parts(groupId),
-          this.#keys.extra(groupId),
-          this.#keys.size(groupId),
-          this.#keys.counted(groupId),
-        ],
-        [index ?? '+inf', member, taskId, this.#ttl],
-      ),
+      call('step', keys, [score, argument(data), taskId, this.#ttl], !this.#codec.isText),
     )
-    const members = found as string[]
-    if (members.length === 0) return { kind: 'waiting' }
-    return { kind: 'complete', parts: members.map(readMember) }
+    const parts = found as Encoded[]
+    return parts.length === 0 ? { kind: 'waiting' } : { kind: 'complete', parts }
   }
 
   async endCountdown(groupId: string): Promise<void> {
@@ -147,19 +184,23 @@ export class RedisBackend implements ResultBackend {
         this.#keys.extra(groupId),
         this.#keys.parts(groupId),
         this.#keys.counted(groupId),
+        this.#keys.added(groupId),
       ),
     )
   }
 
-  async storeGroup(groupId: string, text: string): Promise<void> {
+  async storeGroup(groupId: string, tree: ResultTree): Promise<void> {
     const key = this.#keys.group(groupId)
+    const text = argument(this.#codec.encode({ result: tree }))
     await this.#guard(({ client }) =>
       this.#ttl > 0 ? client.setex(key, this.#ttl, text) : client.set(key, text),
     )
   }
 
-  async readGroup(groupId: string): Promise<string | undefined> {
-    return (await this.#guard(({ client }) => client.get(this.#keys.group(groupId)))) ?? undefined
+  async readGroup(groupId: string): Promise<ResultTree | undefined> {
+    const found = await this.#guard(({ client }) => client.getBuffer(this.#keys.group(groupId)))
+    if (found === null) return undefined
+    return readTree((this.#codec.decode(found) as { result?: unknown } | null)?.result)
   }
 
   async forgetGroup(groupId: string): Promise<void> {
@@ -214,15 +255,9 @@ export class RedisBackend implements ResultBackend {
   }
 }
 
-/** `[1, task id, state, result]`, written by us or by Python. */
-function readMember(member: string): { taskId: string; state: string; resultText: string } {
-  const found = /^\[1, ?("(?:[^"\\]|\\.)*"), ?("(?:[^"\\]|\\.)*"), ?([\s\S]*)\]$/.exec(member)
-  if (!found) {
-    throw new TasksError('TASKS_RESULT_INVALID', 'a counted part of a chord cannot be read')
-  }
-  return {
-    taskId: JSON.parse(found[1]!) as string,
-    state: JSON.parse(found[2]!) as string,
-    resultText: found[3]!,
-  }
+/** What a command takes: ioredis knows buffers, no other arrays of bytes. */
+function argument(data: StoredData): string | Buffer {
+  if (typeof data === 'string') return data
+  const { buffer, byteOffset, byteLength } = data as Uint8Array
+  return Buffer.from(buffer, byteOffset, byteLength)
 }

@@ -9,6 +9,8 @@ export interface ResultKeys {
   parts(group: string): string
   /** Task id → the member it was counted as; ours. */
   counted(group: string): string
+  /** Ids of parts that were added later; ours. */
+  added(group: string): string
   /** The id a channel of notices belongs to. */
   idOf(channel: string): string
 }
@@ -25,6 +27,7 @@ export function resultKeys(prefix: string): ResultKeys {
     extra: (id) => `${group(id)}.t`,
     parts: (id) => `${group(id)}.j`,
     counted: (id) => `${full}celeriac:counted:${id}`,
+    added: (id) => `${full}celeriac:added:${id}`,
     idOf: (channel) => channel.slice(record.length),
   }
 }

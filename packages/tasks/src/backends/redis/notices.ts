@@ -4,16 +4,18 @@
  */
 import type { Clock } from '@celeriac/messaging'
 import { TurnBatch, type RedisClient } from '@celeriac/messaging/internal'
+import type { Encoded } from '../../backend/result-codec.ts'
 
-type Listener = (text: string) => void
+type Listener = (data: Encoded) => void
 
 /** Pause between looks at a link on which nothing moves. */
 const pingMs = 5000
 
 export class Notices {
   readonly #clock: Clock
+  readonly #isText: boolean
   readonly #open: () => Promise<RedisClient>
-  readonly #read: (channels: readonly string[]) => Promise<readonly (string | undefined)[]>
+  readonly #read: (channels: readonly string[]) => Promise<readonly (Encoded | undefined)[]>
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #subscribing: TurnBatch<string, void>
   #client: Promise<RedisClient> | undefined
@@ -24,10 +26,12 @@ export class Notices {
   /** `read` gives what is stored under the names of channels. */
   constructor(
     clock: Clock,
+    isText: boolean,
     open: () => Promise<RedisClient>,
-    read: (channels: readonly string[]) => Promise<readonly (string | undefined)[]>,
+    read: (channels: readonly string[]) => Promise<readonly (Encoded | undefined)[]>,
   ) {
     this.#clock = clock
+    this.#isText = isText
     this.#open = open
     this.#read = read
     this.#subscribing = new TurnBatch(async (channels) => {
@@ -72,7 +76,8 @@ export class Notices {
   #connected(): Promise<RedisClient> {
     this.#client ??= this.#open().then(
       (client) => {
-        client.on('message', (channel: string, text: string) => this.#tell(channel, text))
+        if (this.#isText) client.on('message', (channel, text) => this.#tell(channel, text))
+        else client.on('messageBuffer', (channel, data) => this.#tell(channel.toString(), data))
         client.on('ready', () => void this.#catchUp(client).catch(() => undefined))
         return client
       },
@@ -97,8 +102,8 @@ export class Notices {
     this.#clock.after(pingMs, look, { background: true })
   }
 
-  #tell(channel: string, text: string): void {
-    for (const listener of this.#listeners.get(channel) ?? []) listener(text)
+  #tell(channel: string, data: Encoded): void {
+    for (const listener of this.#listeners.get(channel) ?? []) listener(data)
   }
 
   /** After a lost link: what was told while nobody could hear it is read. When this fails, so has the link. */
@@ -107,8 +112,8 @@ export class Notices {
     if (channels.length === 0) return
     // Behind the subscriptions on the same socket: once it is answered, they hold.
     await client.ping()
-    const texts = await this.#read(channels)
-    for (const [i, text] of texts.entries()) if (text !== undefined) this.#tell(channels[i]!, text)
+    const found = await this.#read(channels)
+    for (const [i, data] of found.entries()) if (data !== undefined) this.#tell(channels[i]!, data)
   }
 
   #scheduleEnd(): void {

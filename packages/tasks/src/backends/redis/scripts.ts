@@ -15,6 +15,15 @@ end
 return 1
 `
 
+/** One part more, once for each id. KEYS: ids added, extra; ARGV: task id, ttl. */
+const extend = `
+if redis.call('SADD', KEYS[1], ARGV[1]) == 1 then redis.call('INCR', KEYS[2]) end
+if tonumber(ARGV[2]) > 0 then
+  for i = 1, 2 do redis.call('EXPIRE', KEYS[i], ARGV[2]) end
+end
+return 1
+`
+
 /**
  * Counts one part of a chord. Celery counts members of a sorted set; a part that comes again with
  * another result would count twice there, so the member it was counted as is remembered and replaced.
@@ -36,17 +45,24 @@ if count < tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0) then retur
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `
 
-const sources = { store, step }
+const sources = { store, extend, step }
 export type CallScript = (
   name: keyof typeof sources,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly (string | number | Buffer)[],
+  /** Answer in bytes instead of texts. */
+  binary?: boolean,
 ) => Promise<unknown>
 
 export function defineScripts(client: RedisClient): CallScript {
   for (const [name, lua] of Object.entries(sources))
     client.defineCommand(`celeriac_result_${name}`, { lua })
   const commands = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
-  return (name, keys, args) =>
-    commands[`celeriac_result_${name}`]!.call(client, keys.length, ...keys, ...args)
+  return (name, keys, args, binary = false) =>
+    commands[`celeriac_result_${name}${binary ? 'Buffer' : ''}`]!.call(
+      client,
+      keys.length,
+      ...keys,
+      ...args,
+    )
 }

@@ -22,9 +22,9 @@ export const resultOptions = {
     optional(list(text)),
     undefined,
     'Serializers results may be read with; none is `acceptContent`.',
-    { oldName: 'RESULT_ACCEPT_CONTENT', planned: true },
+    { oldName: 'RESULT_ACCEPT_CONTENT' },
   ),
-  resultSerializer: option(text, 'json', 'Serializer of results.', { planned: true }),
+  resultSerializer: option(text, 'json', 'Serializer of results.'),
   resultCompression: option(optional(text), undefined, 'Compression of results.', {
     planned: true,
   }),
@@ -56,7 +56,6 @@ export const resultOptions = {
     seconds,
     1,
     'Seconds between looks at a chord where the backend cannot count.',
-    { planned: true },
   ),
   resultChordJoinTimeout: option(seconds, 3, 'Seconds joining a finished chord may take.', {
     planned: true,

@@ -137,11 +137,11 @@ export class Services {
   }
 
   #resultCodec(): Promise<ResultCodec> {
-    const { resultSerializer, resultAcceptContent, acceptContent } = this.config
+    const { resultSerializer, resultAcceptContent } = this.config
     this.#codec ??= resultCodec(
       this.connection.codec,
       resultSerializer,
-      resultAcceptContent ?? acceptContent,
+      resultAcceptContent ?? [resultSerializer],
     )
     return this.#codec
   }

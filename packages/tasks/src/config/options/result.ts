@@ -21,7 +21,7 @@ export const resultOptions = {
   resultAcceptContent: option(
     optional(list(text)),
     undefined,
-    'Serializers results may be read with; none is `acceptContent`.',
+    'Serializers results may be read with; none is `resultSerializer` alone.',
     { oldName: 'RESULT_ACCEPT_CONTENT' },
   ),
   resultSerializer: option(text, 'json', 'Serializer of results.'),

@@ -14,6 +14,16 @@ export type { RedisClient } from './clients/redis.ts'
 /** The door to Redis, opened only by those who need it: the driver costs 20 MB and 0.1 s. */
 export const loadRedisClients = () => import('./clients/redis.ts')
 
+/** The door to PostgreSQL. */
+export const loadPostgresClients = () => import('./clients/postgres.ts')
+export type { PostgresLink } from './clients/postgres.ts'
+
+export { plainGlobals } from './serializers/pickle/globals.ts'
+export { readPickle } from './serializers/pickle/reader.ts'
+export { writePickle, writePickledCall } from './serializers/pickle/writer.ts'
+export { optionalDriver } from './kernel/optional-package.ts'
+export { tlsOf } from './transport/tls.ts'
+
 export { parseUrl, splitUrls } from './connection/url.ts'
 export { attemptsHeader } from './virtual/envelope.ts'
 export { parkedQueue } from './virtual/store.ts'
@@ -26,3 +36,7 @@ export const loadSqliteClients = async () => ({
 export type { SqliteDatabase, SqliteStatement } from './clients/sqlite.ts'
 
 export { delayedKey, longestDelay, undelayedKey } from './transports/amqp/delay-ladder.ts'
+
+/** Files that are whole or not at all, and names that may stand in a folder. */
+export { codeOf, eachOf, ifThere } from './transports/filesystem/files.ts'
+export { encodeName } from './transports/filesystem/names.ts'

@@ -118,9 +118,9 @@ export class PostgresLink {
     return this.#clock.monotonic() - this.#answeredAtMs
   }
 
-  /** Calls `onChannel` with the name of each channel that is notified. */
-  onNotification(onChannel: (channel: string) => void): void {
-    this.#client.on('notification', ({ channel }) => onChannel(channel))
+  /** Calls `onChannel` with the name of each channel that is notified, and what the notice says. */
+  onNotification(onChannel: (channel: string, payload: string) => void): void {
+    this.#client.on('notification', ({ channel, payload = '' }) => onChannel(channel, payload))
   }
 
   /** Runs one statement, again when only the moment was bad. Rejects with a typed error. */

@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
 import { Decimal, LocalDate, Uuid } from '../../src/serializers/json-values.ts'
+import { plainGlobals, type PickleGlobal } from '../../src/serializers/pickle/globals.ts'
 import { makePickle, pickle } from '../../src/serializers/pickle/pickle.ts'
+import { readPickle } from '../../src/serializers/pickle/reader.ts'
+import { writePickledCall } from '../../src/serializers/pickle/writer.ts'
 import { TimeDelta } from '../../src/serializers/time-delta.ts'
 
 /** Numbers that look random and come back with their seed. */
@@ -147,6 +150,27 @@ describe('what is shared in a pickle', () => {
     const [one, other] = pickle.decode(uuid) as Uuid[]
     expect(one).toBeInstanceOf(Uuid)
     expect(other).toBe(one)
+  })
+})
+
+describe('a call', () => {
+  it('is written with its arguments, and read as what its name stands for', () => {
+    const bytes = writePickledCall('shop', 'price', ['é', [1, null], { a: 2 }])
+    const globals = new Map<string, PickleGlobal>([...plainGlobals, ['shop.price', (args) => args]])
+
+    expect(readPickle(bytes, globals)).toEqual(['é', [1, null], { a: 2 }])
+    expect(() => pickle.decode(bytes)).toThrow('shop.price')
+  })
+
+  it('takes a class as an argument only where that is said', () => {
+    const bytes = Buffer.from('cshop\nprice\n(cuuid\nUUID\ntR.', 'latin1')
+    const read = (takesClasses: boolean): unknown => {
+      const price = Object.assign((args: readonly unknown[]) => args, { takesClasses })
+      return readPickle(bytes, new Map([...plainGlobals, ['shop.price', price]]))
+    }
+
+    expect(read(true)).toEqual(['uuid.UUID'])
+    expect(() => read(false)).toThrow('uuid.UUID is a class')
   })
 })
 

@@ -9,7 +9,10 @@ import { TimeDelta } from '../time-delta.ts'
  * Makes the value of a class that a pickle names: from the arguments of its constructor, and from the state
  * that was kept apart, where there is one. Throws for anything it does not know.
  */
-export type PickleGlobal = (args: readonly unknown[], state: unknown) => unknown
+export type PickleGlobal = ((args: readonly unknown[], state: unknown) => unknown) & {
+  /** An argument may be a class, which comes as the text of its name; else that is refused. */
+  readonly takesClasses?: boolean
+}
 
 /** A `datetime.timezone`, which has no use of its own here. */
 class Zone {

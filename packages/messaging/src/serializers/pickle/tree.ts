@@ -40,7 +40,10 @@ export class Unbuilt {
       if (state !== undefined) throw new TypeError('the value contains itself')
       return this.#built.value
     }
-    const args = this.args.map((arg) => finished(arg, spend))
+    const { takesClasses = false } = this.named.make
+    const args = this.args.map((arg) =>
+      takesClasses && arg instanceof Named ? arg.name : finished(arg, spend),
+    )
     const given = state === undefined ? undefined : finished(state, spend)
     try {
       this.#built = { value: this.named.make(args, given) }

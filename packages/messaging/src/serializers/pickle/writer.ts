@@ -24,6 +24,18 @@ export function writePickle(value: unknown): Uint8Array {
   return writer.bytes()
 }
 
+/** A pickle that, when it is read, is what a function of Python makes of plain values. */
+export function writePickledCall(
+  module: string,
+  name: string,
+  args: readonly [unknown, ...unknown[]],
+): Uint8Array {
+  const writer = new Writer()
+  writer.call(module, name, args)
+  writer.code(op.stop)
+  return writer.bytes()
+}
+
 class Writer {
   #buffer = Buffer.allocUnsafe(256)
   // Before it lie protocol and frame, whose length is known at the end.
@@ -65,6 +77,12 @@ class Writer {
       default:
         throw this.#refuse(`a ${typeof value} cannot be sent`)
     }
+  }
+
+  call(module: string, name: string, args: readonly unknown[]): void {
+    this.#global(module, name)
+    this.#items(args, op.tuple)
+    this.code(op.reduce)
   }
 
   #room(count: number): number {

@@ -115,6 +115,8 @@ export const doors = {
   '@msgpack/msgpack': 'packages/messaging/src/serializers/msgpack/',
   '@opentelemetry/api': 'packages/messaging/src/tracing/',
   'js-yaml': 'packages/messaging/src/serializers/yaml/',
+  kysely: 'packages/tasks/src/backends/sql/kysely.ts',
+  mysql2: 'packages/tasks/src/backends/sql/mysql/link.ts',
   'temporal-polyfill': 'packages/tasks/src/schedule/zoned-time.ts',
   commander: 'apps/cli/src/',
   esbuild: 'apps/cli/src/',

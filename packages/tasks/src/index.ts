@@ -2,6 +2,8 @@
 export { Celeriac, type AppOptions, type SendOptions } from './app/app.ts'
 export { chain, chord, group, groupOf } from './app/canvas.ts'
 export { kw } from './app/kw.ts'
+export { currentApp, setCurrentApp, sharedTask, type SharedTask } from './app/shared.ts'
+export { currentTask } from './execution/context.ts'
 export { createWorker, type WorkerOptions } from './worker/create.ts'
 export { Worker } from './worker/worker.ts'
 export { AsyncResult } from './result/async-result.ts'
@@ -14,6 +16,7 @@ export {
   ChordError,
   ConfigError,
   Ignore,
+  InvalidTaskError,
   MaxRetriesExceededError,
   NotRegistered,
   Reject,
@@ -26,12 +29,13 @@ export {
   WorkerLostError,
   type TasksCode,
 } from './kernel/errors.ts'
+export type { Redaction, TaskHooks, TaskOutcome } from './execution/runnable.ts'
 export { RemoteError } from './protocol/failures.ts'
 export type { Config, Settings } from './config/options.ts'
 export type { TaskContext, TaskRequest } from './execution/context.ts'
 export type { TaskOptions } from './app/task-options.ts'
 export type { AppSignals, WorkerSignals } from './kernel/signals.ts'
 export type { ExecutionReport } from './kernel/report.ts'
-export type { HandleOf, Sendable, SignatureOf, Task } from './app/typed.ts'
+export type { CallOptions, HandleOf, Sendable, SignatureOf, Task } from './app/typed.ts'
 export type { RemoteTask } from './app/remote.ts'
 export type { AnySignature, Keywords, Kw, StepMismatch } from './canvas/types.ts'

@@ -139,10 +139,11 @@ export class Producer {
     publication: Publication,
     declare?: readonly (Exchange | Queue)[],
     timeoutMs?: number,
+    retry = true,
   ): Promise<void> {
     this.#admit(1)
     try {
-      await this.#publishOne({ publication, declare }, timeoutMs && timeoutMs / 1000)
+      await this.#publishOne({ publication, declare }, timeoutMs && timeoutMs / 1000, retry)
     } finally {
       this.#release(1)
     }
@@ -156,11 +157,12 @@ export class Producer {
     publications: readonly Publication[],
     declare?: readonly (Exchange | Queue)[],
     timeoutMs: number = this.#link.publishTimeoutMs,
+    retry = true,
   ): Promise<PublishFailures> {
     this.#admit(publications.length)
     try {
       const waiting = publications.map((publication) => ({ publication, declare }))
-      return await this.#sender.send(waiting, timeoutMs)
+      return await this.#sender.send(waiting, timeoutMs, retry)
     } finally {
       this.#release(publications.length)
     }

@@ -4,23 +4,26 @@
  */
 import { type Ambient, type Logger } from '@celeriac/messaging'
 import { Signals } from '@celeriac/messaging/internal'
-import { plan, type PlanContext, type ResultTree } from '../canvas/index.ts'
+import type { Plan, ResultTree } from '../canvas/index.ts'
 import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
 import { defaultSource, environmentSource, fileSource } from '../config/load.ts'
 import type { Config, Settings } from '../config/options.ts'
 import type { BeatEntrySetting } from '../config/options/structures.ts'
 import { resolve, type Source } from '../config/resolve.ts'
 import type { ResultBackend } from '../backend/backend.ts'
-import { currentExecution } from '../execution/context.ts'
 import { TasksError } from '../kernel/errors.ts'
 import { importFile, type ModuleImporter } from '../kernel/module-importer.ts'
 import type { AppSignals } from '../kernel/signals.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
+import { enrol } from './shared.ts'
+import { planOf, remember, runHere } from './sending.ts'
 import { Registry } from './registry.ts'
 import { registerBuiltins } from './builtins.ts'
 import { Services } from './services.ts'
 import { makeTask, type AnyFunction, type Task, type TaskOptions } from './task.ts'
+import type { TaskContext } from '../execution/context.ts'
+import type { ArgumentsSchema, MadeArguments, TakenArguments } from './typed.ts'
 import { makeRemote, type RemoteTask } from './remote.ts'
 
 export interface AppOptions extends Settings {
@@ -34,6 +37,8 @@ export interface AppOptions extends Settings {
   readonly ambient?: Partial<Ambient>
   /** Read the environment and `celeryconfig`; default true. */
   readonly loadConfig?: boolean
+  /** Shared tasks are sent through this app from now on; default true. */
+  readonly setAsCurrent?: boolean
 }
 
 const brand = Symbol.for('celeriac.app')
@@ -58,7 +63,7 @@ export class Celeriac {
 
   /** Throws a ConfigError for settings that are unknown or not what they should be. */
   constructor(name = 'celeriac', options: AppOptions = {}) {
-    const { broker, backend, module, ambient, loadConfig, ...settings } = options
+    const { broker, backend, module, ambient, loadConfig, setAsCurrent, ...settings } = options
     this.name = name
     this.module = module
     this.#ambient = ambient ?? {}
@@ -69,6 +74,7 @@ export class Celeriac {
     // Wrong settings are reported where they are written, not at the first send.
     resolve([{ from: 'the app', settings: this.#code }])
     registerBuiltins(this)
+    enrol(this, setAsCurrent ?? true)
   }
 
   /** True for an app of any copy of this package. */
@@ -95,8 +101,16 @@ export class Celeriac {
     return this
   }
 
-  /** Defines a task. The types of its arguments and its result are those of the function. */
+  /**
+   * Defines a task. The types of its arguments and its result are those of the function; with a schema for
+   * the arguments, callers give what the schema takes and the function gets what it makes of it.
+   */
   task<const Name extends string, F extends AnyFunction>(name: Name, run: F): Task<Name, F>
+  task<const Name extends string, A extends ArgumentsSchema, R>(
+    name: Name,
+    options: TaskOptions & { readonly args: A },
+    run: (this: TaskContext, ...args: MadeArguments<A>) => R,
+  ): Task<Name, (...args: TakenArguments<A>) => R>
   task<const Name extends string, F extends AnyFunction>(
     name: Name,
     options: TaskOptions,
@@ -136,8 +150,8 @@ export class Celeriac {
   }
 
   /** A task that lives elsewhere, in Python for example: only its type is known here. */
-  remote<F extends AnyFunction>(name: string): RemoteTask<F> {
-    return makeRemote<F>(this, name)
+  remote<F extends AnyFunction>(name: string, options?: TaskOptions): RemoteTask<F> {
+    return makeRemote<F>(this, name, options)
   }
 
   /**
@@ -199,28 +213,59 @@ export class Celeriac {
       immutable: false,
       subtaskType: null,
     }
-    return (await this.send(signature, rest)) as AsyncResult
+    const services = this.#services ?? (await this.setup())
+    // Celery: what is sent by name goes to the broker, eager or not.
+    const planned = planOf(signature, rest, services)
+    await services.outbox.send(planned, rest.timeout)
+    remember(planned.result, rest)
+    return resultOf(planned.result, services.results) as AsyncResult
   }
 
   /** Sends a signature of any kind; resolves when the broker has confirmed it. */
   async send(signature: Signature, options: SendOptions = {}): Promise<Member> {
     const services = this.#services ?? (await this.setup())
-    const { args, kwargs, taskId, timeout, ...delivery } = options
-    const execution = currentExecution()
-    const context: PlanContext = {
-      nextId: taskId === undefined ? services.ambient.nextId : firstThen(taskId, services),
-      replyTo: services.replyTo,
-      parentId: execution?.context.request.id,
-      rootId: execution?.context.request.rootId,
-      args,
-      kwargs,
-      options: delivery,
-    }
-    const planned = plan(signature, context)
-    if (!planned.result) throw new TasksError('TASKS_SIGNATURE_INVALID', 'there is nothing to run')
-    await services.outbox.send(planned, timeout)
-    execution?.children.push(planned.result)
+    const planned = planOf(signature, options, services)
+    if (services.config.taskAlwaysEager) return await runHere(services, planned, undefined)
+    await services.outbox.send(planned, options.timeout)
+    remember(planned.result, options)
     return resultOf(planned.result, services.results)
+  }
+
+  /**
+   * Sends many signatures in one batch, in order. Rejects with `TASKS_SEND_FAILED` when not all were
+   * confirmed; its `sent` tells how many messages were.
+   */
+  async sendMany(signatures: readonly Signature[], options: SendOptions = {}): Promise<Member[]> {
+    const services = this.#services ?? (await this.setup())
+    const plans = signatures.map((one) => planOf(one, options, services))
+    if (services.config.taskAlwaysEager) {
+      const done: Member[] = []
+      for (const planned of plans) done.push(await runHere(services, planned, undefined))
+      return done
+    }
+    if (plans.length > 0) {
+      const together: Plan = {
+        send: plans.flatMap(({ send }) => send),
+        countdowns: plans.flatMap(({ countdowns }) => countdowns),
+        result: undefined,
+      }
+      await services.outbox.send(together, options.timeout)
+    }
+    for (const { result } of plans) remember(result, options)
+    return plans.map(({ result }) => resultOf(result, services.results))
+  }
+
+  /**
+   * Runs a signature here and now, without a broker; what it sends while it runs goes the usual way. With
+   * `throw` rejects with what the task threw, else that is in the result.
+   */
+  async apply(
+    signature: Signature,
+    options: SendOptions & { readonly throw?: boolean } = {},
+  ): Promise<Member> {
+    const services = this.#services ?? (await this.setup())
+    const { throw: throws, ...sending } = options
+    return await runHere(services, planOf(signature, sending, services), throws)
   }
 
   /** The handle a result tree stands for. */
@@ -282,13 +327,9 @@ export interface SendOptions extends DeliveryOptions {
   readonly taskId?: string
   /** Seconds until the send rejects; default `publishTimeout`. */
   readonly timeout?: number
-}
-
-function firstThen(first: string, services: Services): () => string {
-  let given = false
-  return () => {
-    if (given) return services.ambient.nextId()
-    given = true
-    return first
-  }
+  /** The workflow it belongs to, and the task that sends it; default those of the task around it. */
+  readonly rootId?: string
+  readonly parentId?: string
+  /** The task around it lists it among its children; default true. */
+  readonly addToParent?: boolean
 }

@@ -4,9 +4,11 @@
  */
 import {
   clone,
+  dataOf,
   link,
   linkError,
   pipe,
+  signatureBrand,
   toWire,
   withImmutable,
   withOptions,
@@ -17,12 +19,12 @@ import { TasksError } from '../kernel/errors.ts'
 import type { Member } from '../result/group-result.ts'
 import type { Celeriac, SendOptions } from './app.ts'
 
-const brand = Symbol.for('celeriac.signature')
+export { dataOf }
 
 export class AppliedSignature {
   readonly app: Celeriac
   readonly data: Signature
-  readonly [brand] = true
+  readonly [signatureBrand] = true
 
   constructor(app: Celeriac, data: Signature) {
     this.app = app
@@ -31,7 +33,7 @@ export class AppliedSignature {
 
   /** True for a signature of any copy of this package. */
   static is(value: unknown): value is AppliedSignature {
-    return typeof value === 'object' && value !== null && brand in value
+    return typeof value === 'object' && value !== null && signatureBrand in value
   }
 
   /** Name of its task, or `celery.chain`, `celery.group`, `celery.chord`. */
@@ -51,6 +53,14 @@ export class AppliedSignature {
   /** Sends it with execution options. */
   applyAsync(lead: readonly unknown[] = [], options: SendOptions = {}): Promise<Member> {
     return this.app.send(this.data, { ...options, args: lead })
+  }
+
+  /** Runs it here and now, without a broker. */
+  apply(
+    lead: readonly unknown[] = [],
+    options: SendOptions & { readonly throw?: boolean } = {},
+  ): Promise<Member> {
+    return this.app.apply(this.data, { ...options, args: lead })
   }
 
   /** A copy with these execution options over its own. */
@@ -96,15 +106,6 @@ export class AppliedSignature {
   toJSON(): object {
     return toWire(this.data)
   }
-}
-
-/** The data of a signature somebody gave; throws `TASKS_SIGNATURE_INVALID` for what is none. */
-export function dataOf(given: unknown): Signature {
-  if (AppliedSignature.is(given)) return given.data
-  throw new TasksError(
-    'TASKS_SIGNATURE_INVALID',
-    `expected a signature, such as task.s(…), found ${given === null ? 'null' : typeof given}`,
-  )
 }
 
 /** The app of the first of these; `TASKS_SIGNATURE_INVALID` when there is none. */

@@ -7,7 +7,7 @@ import { TasksError } from '../kernel/errors.ts'
 
 export function registerBuiltins(app: Celeriac): void {
   const add = (name: string, params: readonly string[], run: Runnable['run']): void =>
-    app.registry.add({ name, options: { delivery: {} }, params, run })
+    app.registry.add({ name, options: { delivery: {} }, params, run, declared: { delivery: {} } })
 
   add('celery.map', ['task', 'it'], async (task: unknown, it: unknown) => {
     const results: unknown[] = []

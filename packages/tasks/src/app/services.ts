@@ -4,6 +4,7 @@
  */
 import {
   Connection,
+  LamportClock,
   systemAmbient,
   type Ambient,
   type ConnectionOptions,
@@ -14,10 +15,12 @@ import type { Signals } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
 import { resultCodec, type ResultCodec } from '../backend/result-codec.ts'
 import { makeBackend } from '../backends/index.ts'
-import { Outbox } from '../client/outbox.ts'
+import { Outbox, type Sending } from '../client/outbox.ts'
 import type { Config } from '../config/options.ts'
+import { EventSender } from '../events/sender.ts'
 import { Executor } from '../execution/executor.ts'
 import { Recorder } from '../execution/record.ts'
+import type { Runnable } from '../execution/runnable.ts'
 import { clientName } from '../kernel/names.ts'
 import type { AppSignals } from '../kernel/signals.ts'
 import { resultOf } from '../result/group-result.ts'
@@ -37,6 +40,8 @@ export class Services {
   readonly results: ResultReader
   readonly recorder: Recorder
   readonly outbox: Outbox
+  /** Orders what this process tells others. */
+  readonly clock = new LamportClock()
   /** Address of this process for replies; a new one for every process. */
   readonly replyTo: string
   readonly #registry: Registry
@@ -47,6 +52,7 @@ export class Services {
   #backend: Promise<ResultBackend> | undefined
   #codec: Promise<ResultCodec> | undefined
   #executor: Executor | undefined
+  #events: EventSender | undefined
 
   constructor(
     config: Config,
@@ -75,14 +81,30 @@ export class Services {
       producer: () => this.producer,
       backend,
       route: (task, options, call) => this.router.route(task, options, call.args, call.kwargs),
-      declared: (task) => registry.find(task)?.options.delivery,
+      declared: (task) => registry.find(task)?.declared,
+      onSending: ({ call, destination }, { headers, properties, body }) => {
+        if (!signals.has('beforeTaskPublish')) return
+        const { exchange, routingKey } = destination
+        signals.emit('beforeTaskPublish', {
+          id: call.id,
+          task: call.task,
+          headers: headers as Record<string, unknown>,
+          properties: properties as Record<string, unknown>,
+          body,
+          exchange,
+          routingKey,
+        })
+      },
       onSent: ({ call, destination }) => {
-        if (signals.has('afterTaskPublish')) {
-          const { routingKey } = destination
-          signals.emit('afterTaskPublish', { id: call.id, task: call.task, routingKey })
-        }
+        if (!signals.has('afterTaskPublish')) return
+        const { exchange, routingKey } = destination
+        signals.emit('afterTaskPublish', { id: call.id, task: call.task, exchange, routingKey })
       },
     })
+  }
+
+  find(task: string): Runnable | undefined {
+    return this.#registry.find(task)
   }
 
   /** Opens with its first use. */
@@ -97,19 +119,37 @@ export class Services {
   }
 
   get executor(): Executor {
-    this.#executor ??= new Executor({
+    this.#executor ??= this.makeExecutor(this.outbox, this.recorder)
+    return this.#executor
+  }
+
+  /** An executor that sends what follows to `outbox`; `keepsAll` for runs whose results must be there. */
+  makeExecutor(outbox: Sending, recorder: Recorder, keepsAll?: true): Executor {
+    return new Executor({
       ambient: this.ambient,
       config: this.config,
       codec: this.connection.codec,
-      outbox: this.outbox,
-      recorder: this.recorder,
+      outbox,
+      recorder,
+      ...(keepsAll && { keepsAll }),
       signals: this.#signals,
       log: this.#log,
       replyTo: this.replyTo,
+      sendEvent: (type, hostname, fields) => this.events.send(type, hostname, fields),
       find: (task) => this.#registry.find(task),
       suggest: (task) => this.#registry.suggest(task),
     })
-    return this.#executor
+  }
+
+  get events(): EventSender {
+    this.#events ??= new EventSender({
+      ambient: this.ambient,
+      exchange: this.config.eventExchange,
+      type: /^(redis|sentinel)/.test(this.config.brokerUrl ?? '') ? 'fanout' : 'topic',
+      producer: () => this.producer,
+      tick: () => this.clock.forward(),
+    })
+    return this.#events
   }
 
   backend(): Promise<ResultBackend> {

@@ -17,6 +17,7 @@ export interface TaskOptions
       | 'serializer'
       | 'compression'
       | 'deliveryMode'
+      | 'mandatory'
     > {
   /**
    * Names of the parameters, for callers that send keyword arguments; read from the source when absent,
@@ -25,6 +26,16 @@ export interface TaskOptions
   readonly params?: readonly string[]
   /** Accepted for its name: `this` is always the context. */
   readonly bind?: boolean
+  /**
+   * Refuse calls with too many or too few positional arguments where they are made. The last parameter may be
+   * one for keywords, so it may be missing unless this is true. Default: as `strictTyping` of the app.
+   */
+  readonly typing?: boolean
+  /** The name logs and monitors show for a call, made from its arguments. */
+  readonly shadowName?: (
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+  ) => string | undefined
 }
 
 const running = [
@@ -44,6 +55,18 @@ const running = [
   'trackStarted',
   'timeLimit',
   'softTimeLimit',
+  'retryKwargs',
+  'trail',
+  'resultReprMaxsize',
+  'storeEagerResult',
+  'args',
+  'result',
+  'redact',
+  'before',
+  'onSuccess',
+  'onRetry',
+  'onFailure',
+  'after',
 ] as const satisfies readonly (keyof RunOptions)[]
 
 const sending = [
@@ -55,13 +78,14 @@ const sending = [
   'serializer',
   'compression',
   'deliveryMode',
+  'mandatory',
   // Celery: limits and ignoreResult of a task also travel in its messages.
   'timeLimit',
   'softTimeLimit',
   'ignoreResult',
 ] as const satisfies readonly (keyof DeliveryOptions)[]
 
-const known = new Set<string>([...running, ...sending, 'params', 'bind'])
+const known = new Set<string>([...running, ...sending, 'params', 'bind', 'typing', 'shadowName'])
 
 /** Throws `TASKS_ARGUMENTS_INVALID` for an option that does not exist. */
 export function splitOptions(

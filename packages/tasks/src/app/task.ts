@@ -3,13 +3,15 @@
  * flow from the function; canvas/types.ts checks what is built from it.
  */
 import { call, chunks, xmap, xstarmap, type SignatureOptions } from '../canvas/index.ts'
-import { parameterNames } from '../execution/bind.ts'
-import { currentExecution } from '../execution/context.ts'
+import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
+import { bindArguments, parameterNames } from '../execution/bind.ts'
+import { directContext } from '../execution/direct-context.ts'
+import { redacted } from '../execution/redact.ts'
 import type { Runnable, RunOptions } from '../execution/runnable.ts'
-import { Retry, TasksError } from '../kernel/errors.ts'
-import type { DeliveryOptions } from '../canvas/signature.ts'
-import type { TaskContext } from '../execution/context.ts'
-import { silentLogger as silent } from '@celeriac/messaging'
+import { checkedArguments } from '../execution/validate.ts'
+import { describeArgs, describeKwargs } from '../kernel/describe.ts'
+import { TasksError } from '../kernel/errors.ts'
+import type { Member } from '../result/group-result.ts'
 import type { Celeriac, SendOptions } from './app.ts'
 import { AppliedSignature, dataOf } from './applied-signature.ts'
 import { splitOptions, type TaskOptions } from './task-options.ts'
@@ -26,6 +28,18 @@ interface CallOptions extends SendOptions {
 
 const listOf = (one: unknown): readonly unknown[] => (Array.isArray(one) ? one : [one])
 
+/** What is known of a task where it is called. */
+interface Callee {
+  readonly name: string
+  readonly delivery: DeliveryOptions
+  readonly params: readonly string[] | undefined
+  /** Positional arguments a call must have; undefined where nothing is known. */
+  readonly required: number | undefined
+  readonly schema: RunOptions['args']
+  readonly shadowName: TaskOptions['shadowName']
+  readonly run: Runnable['run']
+}
+
 /** Registers a task and gives its callable front. */
 export function makeTask<Name extends string, F extends AnyFunction>(
   app: Celeriac,
@@ -41,48 +55,83 @@ export function makeTask<Name extends string, F extends AnyFunction>(
     )
   }
   const { running, delivery } = splitOptions(name, options)
-  const runOptions: RunOptions = { ...running, delivery }
+  const params = options.params ?? parameterNames(Function.prototype.toString.call(run))
+  const { redact } = running
   const runnable: Runnable = {
     name,
-    options: runOptions,
-    params: options.params ?? parameterNames(Function.prototype.toString.call(run)),
+    options: { ...running, delivery },
+    params,
     run: run as unknown as Runnable['run'],
+    declared: {
+      delivery,
+      describe:
+        redact?.args === undefined
+          ? undefined
+          : (one) => {
+              const { args, kwargs } = redacted(one, redact, params)
+              return { argsRepr: describeArgs(args), kwargsRepr: describeKwargs(kwargs) }
+            },
+    },
   }
   app.registry.add(runnable)
-  return taskFront(app, name, delivery, run) as unknown as Task<Name, F>
+  const callee: Callee = {
+    name,
+    delivery,
+    params,
+    required: requiredOf(options, run),
+    schema: running.args,
+    shadowName: options.shadowName,
+    run: runnable.run,
+  }
+  return taskFront(app, callee) as unknown as Task<Name, F>
 }
 
 /** The front of a task that lives elsewhere: everything but calling it here. */
-export function remoteFront(app: Celeriac, name: string): object {
-  return taskFront(app, name, {}, () => {
-    throw new TasksError(
-      'TASKS_NOT_SUPPORTED',
-      `'${name}' lives elsewhere and cannot be called here; send it with delay()`,
-    )
+export function remoteFront(app: Celeriac, name: string, options: TaskOptions = {}): object {
+  const { running, delivery } = splitOptions(name, options)
+  return taskFront(app, {
+    name,
+    delivery,
+    params: options.params,
+    required: undefined,
+    schema: running.args,
+    shadowName: options.shadowName,
+    run: () => {
+      throw new TasksError(
+        'TASKS_NOT_SUPPORTED',
+        `'${name}' lives elsewhere and cannot be called here; send it with delay()`,
+      )
+    },
   })
 }
 
-function taskFront(
-  app: Celeriac,
-  name: string,
-  delivery: DeliveryOptions,
-  run: (...args: never[]) => unknown,
-): object {
+function taskFront(app: Celeriac, callee: Callee): object {
+  const { name, delivery, run } = callee
   const front = function (...args: unknown[]): unknown {
-    return (run as unknown as Runnable['run']).apply(directContext(app, name), args)
+    return run.apply(
+      directContext(name, () => app.log),
+      args,
+    )
   }
   const signature = (args: readonly unknown[], immutable = false): AppliedSignature => {
     const { positional, kwargs } = splitKw(args)
     return new AppliedSignature(app, call(name, { args: positional, kwargs }, immutable))
   }
-  const applyAsync = (args: readonly unknown[] = [], options: CallOptions = {}) => {
+  const whole = (args: readonly unknown[], options: SignatureOptions = noLinks): Signature => {
     const { positional, kwargs } = splitKw(args)
+    checkCount(callee, positional, kwargs)
+    const shadow = callee.shadowName?.(positional, kwargs)
+    const all = shadow === undefined ? options : { ...options, shadow }
+    return call(name, { args: positional, kwargs, options: all })
+  }
+  const applyAsync = async (
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<Member> => {
     const { link, linkError, ...sending } = options
-    const links = {
-      ...(link !== undefined && { link: listOf(link).map(dataOf) }),
-      ...(linkError !== undefined && { linkError: listOf(linkError).map(dataOf) }),
-    }
-    return app.send(call(name, { args: positional, kwargs, options: links }), sending)
+    const one = whole(args, linksOf(link, linkError))
+    if (callee.schema) await checkCall(callee, one)
+    return await app.send(one, sending)
   }
   const methods = {
     app,
@@ -90,6 +139,17 @@ function taskFront(
     delivery,
     delay: (...args: unknown[]) => applyAsync(args),
     applyAsync,
+    applyAsyncMany: async (calls: Iterable<readonly unknown[]>, options: CallOptions = {}) => {
+      const { link, linkError, ...sending } = options
+      const links = linksOf(link, linkError)
+      const all = Array.from(calls, (args) => whole(args, links))
+      if (callee.schema) for (const one of all) await checkCall(callee, one)
+      return await app.sendMany(all, sending)
+    },
+    apply: async (args: readonly unknown[] = [], options: CallOptions & ApplyOptions = {}) => {
+      const { link, linkError, ...sending } = options
+      return await app.apply(whole(args, linksOf(link, linkError)), sending)
+    },
     s: (...args: unknown[]) => signature(args),
     si: (...args: unknown[]) => signature(args, true),
     signature: (args: readonly unknown[] = [], options: SignatureOptions = {}) =>
@@ -104,40 +164,52 @@ function taskFront(
   return Object.assign(front, methods)
 }
 
-/** What `this` is when a task is called as a function: the task around it, or a stand-in. */
-function directContext(app: Celeriac, name: string): TaskContext {
-  const execution = currentExecution()
-  if (execution) return execution.context
-  const never = new AbortController().signal
+/** Options of a run in the caller. */
+export interface ApplyOptions {
+  /** Throw what the task throws; default the setting `taskEagerPropagates`. */
+  readonly throw?: boolean
+}
+
+const noLinks: SignatureOptions = Object.freeze({})
+
+function linksOf(link: unknown, linkError: unknown): SignatureOptions {
+  if (link === undefined && linkError === undefined) return noLinks
   return {
-    request: {
-      id: '',
-      task: name,
-      args: [],
-      kwargs: {},
-      retries: 0,
-      deliveries: 0,
-      hostname: '',
-      rootId: '',
-      parentId: undefined,
-      groupId: undefined,
-      groupIndex: undefined,
-      correlationId: undefined,
-      replyTo: undefined,
-      origin: undefined,
-      etaMs: undefined,
-      expiresMs: undefined,
-      timeLimit: [undefined, undefined],
-      headers: {},
-      stamps: {},
-      deliveryInfo: { exchange: '', routingKey: '', queue: '', redelivered: false, attempts: 0 },
-      calledDirectly: true,
-    },
-    signal: never,
-    get log() {
-      return app.log ?? silent
-    },
-    retry: (options) => (options?.cause instanceof Error ? options.cause : new Retry()),
-    updateState: async () => undefined,
+    ...(link !== undefined && { link: listOf(link).map(dataOf) }),
+    ...(linkError !== undefined && { linkError: listOf(linkError).map(dataOf) }),
   }
+}
+
+/** Parameters before the first with a default; the last may be one for keywords. */
+function requiredOf({ typing, params }: TaskOptions, { length }: AnyFunction): number | undefined {
+  if (typing === false || params !== undefined) return undefined
+  return typing === true ? length : Math.max(0, length - 1)
+}
+
+/** Celery's strict typing: a call that cannot work is refused where it is made. */
+function checkCount(
+  { name, params, required }: Callee,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+): void {
+  if (required === undefined || params === undefined) return
+  const takesAll = params.at(-1)?.startsWith('...') ?? false
+  const missing = params.slice(args.length, required).filter((one) => !(one in kwargs))
+  const problem =
+    args.length > params.length && !takesAll
+      ? `${args.length} arguments were given`
+      : missing.length > 0
+        ? `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`
+        : undefined
+  if (problem === undefined) return
+  throw new TasksError(
+    'TASKS_ARGUMENTS_INVALID',
+    `${name}(${params.join(', ')}): ${problem}; the option typing: false sends it as it is`,
+  )
+}
+
+/** The schema sees the arguments where they are given, too; what it makes of them is made where they are used. */
+async function checkCall({ name, params, schema }: Callee, one: Signature): Promise<void> {
+  if (one.kind !== 'call') return
+  await checkedArguments(name, schema!, bindArguments(name, params, one.args, one.kwargs))
 }

@@ -20,9 +20,10 @@ import type {
   TypedSignature,
 } from '../canvas/types.ts'
 import type { TaskContext } from '../execution/context.ts'
+import type { Schema } from '../kernel/schema.ts'
 import type { AsyncResult } from '../result/async-result.ts'
 import type { GroupResult } from '../result/group-result.ts'
-import type { SendOptions } from './app.ts'
+import type { Celeriac, SendOptions } from './app.ts'
 
 type List = readonly unknown[]
 
@@ -51,6 +52,8 @@ export interface SignatureOf<
   delay(...missing: Missing<In>): Promise<Handle>
   /** Sends it with execution options. */
   applyAsync(missing: Missing<In>, options?: SendOptions): Promise<Handle>
+  /** Runs it here and now, without a broker. */
+  apply(missing: Missing<In>, options?: SendOptions & { readonly throw?: boolean }): Promise<Handle>
   /** A copy with these execution options over its own. */
   set(options: SignatureOptions): this
   /** A copy that runs `next` with its result. */
@@ -91,18 +94,32 @@ type SignatureMaker<Name extends string, P extends List, K, R> = (HasOneLength<P
 /** Arguments of a call: the positional ones, and keywords made by `kw()` where the task has some. */
 type CallArguments<P extends List, K> = [K] extends [never] ? P : [...P, Keywords<K & object>] | P
 
+/** Execution options of a call, and what follows it. */
+export interface CallOptions extends SendOptions {
+  readonly link?: AnySignature | readonly AnySignature[]
+  readonly linkError?: AnySignature | readonly AnySignature[]
+}
+
 /** How a task is sent; the same for tasks of this app and for those that live elsewhere. */
 export interface Sendable<Name extends string, P extends List, K, R> {
   readonly name: Name
+  readonly app: Celeriac
   /** Sends a call; resolves when the broker has confirmed it. */
   delay(...args: CallArguments<P, K>): Promise<AsyncResult<R>>
   /** Sends a call with execution options. */
-  applyAsync(
+  applyAsync(args: CallArguments<P, K>, options?: CallOptions): Promise<AsyncResult<R>>
+  /** Sends many calls in one batch, in order; resolves when all are confirmed. */
+  applyAsyncMany(
+    calls: Iterable<CallArguments<P, K>>,
+    options?: CallOptions,
+  ): Promise<AsyncResult<R>[]>
+  /**
+   * Runs a call here and now, without a broker: through the same writing, reading, retries and links as
+   * everywhere else. What the task throws is in the result, or thrown when `throw` says so.
+   */
+  apply(
     args: CallArguments<P, K>,
-    options?: SendOptions & {
-      readonly link?: AnySignature | readonly AnySignature[]
-      readonly linkError?: AnySignature | readonly AnySignature[]
-    },
+    options?: CallOptions & { readonly throw?: boolean },
   ): Promise<AsyncResult<R>>
   /** A signature: the arguments given are the last ones, those before them come later. */
   readonly s: SignatureMaker<Name, P, K, R>
@@ -134,3 +151,14 @@ export type RemoteOf<F extends AnyFunction> = Sendable<
   KeywordsOf<F>,
   OutcomeOf<F>
 >
+
+/** A schema for a list of arguments. */
+export type ArgumentsSchema = Schema<readonly never[], readonly unknown[]>
+
+/** What callers give. */
+export type TakenArguments<A> =
+  A extends Schema<infer Input, unknown> ? (Input extends List ? [...Input] : never) : never
+
+/** What the function gets. */
+export type MadeArguments<A> =
+  A extends Schema<never, infer Output> ? (Output extends List ? [...Output] : never) : never

@@ -5,6 +5,8 @@ import type { StoredData } from './backend.ts'
 
 const firstMs = 10
 const longestMs = 500
+/** Of the time that passes, looking takes this part at most. */
+const share = 4
 
 /** One poller for all ids somebody waits for, so that waiting for many costs one read a round. */
 export class Polling {
@@ -13,6 +15,9 @@ export class Polling {
   readonly #waiting = new Map<string, { seen: StoredData | undefined; listeners: Set<Listener> }>()
   #pauseMs = firstMs
   #cancel: (() => void) | undefined
+  #isLooking = false
+  /** What is to be looked at once the present look is over. */
+  #rung: Set<string> | 'all' | undefined
 
   constructor(
     read: (ids: readonly string[]) => Promise<readonly (StoredData | undefined)[]>,
@@ -20,6 +25,11 @@ export class Polling {
   ) {
     this.#read = read
     this.#clock = clock
+  }
+
+  /** True while somebody waits for it. */
+  has(id: string): boolean {
+    return this.#waiting.has(id)
   }
 
   /** Calls `onData` with each record that differs from the last one seen. */
@@ -30,19 +40,26 @@ export class Polling {
     listeners.add(onData)
     this.#pauseMs = firstMs
     this.#cancel?.()
-    this.#again()
+    this.#again(0)
     return () => {
       listeners.delete(onData)
-      if (listeners.size === 0) this.#waiting.delete(id)
+      if (listeners.size === 0 && this.#waiting.get(id)?.listeners === listeners)
+        this.#waiting.delete(id)
       if (this.#waiting.size === 0) this.stop()
     }
   }
 
-  /** Somebody rang: look now. */
-  lookNow(): void {
-    if (this.#waiting.size === 0) return
-    this.#cancel?.()
-    void this.#look()
+  /** Somebody rang: look now, at these or at all that are awaited. */
+  lookNow(ids?: readonly string[]): void {
+    const awaited = ids?.filter((id) => this.#waiting.has(id))
+    if (this.#waiting.size === 0 || awaited?.length === 0) return
+    if (this.#isLooking) {
+      if (!awaited || this.#rung === 'all') this.#rung = 'all'
+      else this.#rung = new Set([...(this.#rung ?? []), ...awaited])
+      return
+    }
+    if (!awaited) this.stop()
+    void this.#look(awaited)
   }
 
   stop(): void {
@@ -50,27 +67,40 @@ export class Polling {
     this.#cancel = undefined
   }
 
-  #again(): void {
-    this.#cancel = this.#clock.after(this.#pauseMs, () => void this.#look())
+  #again(tookMs: number): void {
+    const ms = Math.max(this.#pauseMs, tookMs * share)
+    this.#cancel = this.#clock.after(ms, () => {
+      this.#cancel = undefined
+      // One look at a time: of two the older could be told last.
+      if (this.#isLooking) this.#rung = 'all'
+      else void this.#look()
+    })
     this.#pauseMs = Math.min(this.#pauseMs * 1.5, longestMs)
   }
 
-  async #look(): Promise<void> {
-    this.#cancel = undefined
-    const ids = [...this.#waiting.keys()]
+  async #look(some?: readonly string[]): Promise<void> {
+    this.#isLooking = true
+    const began = this.#clock.monotonic()
+    const ids = some ?? [...this.#waiting.keys()]
     try {
       const found = await this.#read(ids)
-      for (const [i, id] of ids.entries()) {
-        const entry = this.#waiting.get(id)
-        const data = found[i]
-        if (!entry || data === undefined || isDeepStrictEqual(data, entry.seen)) continue
-        entry.seen = data
-        for (const listener of entry.listeners) listener(data)
-      }
+      for (const [i, id] of ids.entries()) this.#tell(id, found[i])
     } catch {
       // The store is away; those who wait have their own deadline.
     }
-    if (this.#waiting.size > 0 && !this.#cancel) this.#again()
+    this.#isLooking = false
+    if (this.#waiting.size === 0) return
+    const rung = this.#rung
+    this.#rung = undefined
+    if (rung) this.lookNow(rung === 'all' ? undefined : [...rung])
+    if (!this.#isLooking && !this.#cancel) this.#again(this.#clock.monotonic() - began)
+  }
+
+  #tell(id: string, data: StoredData | undefined): void {
+    const entry = this.#waiting.get(id)
+    if (!entry || data === undefined || isDeepStrictEqual(data, entry.seen)) return
+    entry.seen = data
+    for (const listener of entry.listeners) listener(data)
   }
 }
 

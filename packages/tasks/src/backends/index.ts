@@ -14,6 +14,9 @@ export const backends = {
   memory: { load: async () => (await import('./memory.ts')).MemoryBackend },
   'cache+memory': { load: async () => (await import('./memory.ts')).MemoryBackend },
   sqlite: { load: async () => (await import('./sqlite.ts')).SqliteBackend },
+  file: {
+    load: async () => (await import('./filesystem/backend.ts')).FilesystemBackend,
+  },
   redis,
   rediss: redis,
   'redis+socket': redis,

@@ -41,8 +41,9 @@ export class MemoryBackend implements ResultBackend {
 
   constructor({ url, expiresSeconds, codec }: BackendOptions, ambient: Ambient) {
     let shared = stores.get(url)
-    if (!shared) stores.set(url, (shared = new Shared()))
-    this.#shared = shared
+    // Without an address nobody else can come: it goes with its owner.
+    if (!shared && url !== '') stores.set(url, (shared = new Shared()))
+    this.#shared = shared ?? new Shared()
     this.#expiresMs = expiresSeconds > 0 ? expiresSeconds * 1000 : Infinity
     this.#ambient = ambient
     this.#codec = codec

@@ -25,9 +25,11 @@ export { groupTree, idOf, readTree, taskIds, taskTree, type ResultTree } from '.
 export {
   call,
   clone,
+  dataOf,
   deliveryOf,
   mergeArgs,
   mergeOptions,
+  signatureBrand,
   withImmutable,
   withOptions,
   type Call,

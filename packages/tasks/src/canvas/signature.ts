@@ -2,6 +2,7 @@
  * What to run, as plain data: a call, or signatures inside signatures. Typed front ends (`task.s()`,
  * `chain()`) build these values; plan.ts turns them into messages; wire.ts into what travels.
  */
+import { TasksError } from '../kernel/errors.ts'
 
 export type Signature = Call | Chain | Group | Chord
 
@@ -60,6 +61,10 @@ export interface DeliveryOptions {
   readonly serializer?: string
   readonly compression?: string
   readonly deliveryMode?: 1 | 2
+  /** The broker gives back what no queue takes, and the send rejects. */
+  readonly mandatory?: boolean
+  /** False: a publish that the link breaks under is not repeated. */
+  readonly retry?: boolean
   /** Seconds. */
   readonly timeLimit?: number
   /** Seconds. */
@@ -211,4 +216,17 @@ export function stampsOf(options: SignatureOptions): Readonly<Record<string, unk
     if (extra !== undefined && Object.hasOwn(extra, name)) stamps[name] = extra[name]
   }
   return stamps
+}
+
+/** Marks objects that stand for a signature and keep it in `data`, across copies of this package. */
+export const signatureBrand = Symbol.for('celeriac.signature')
+
+/** The data of a signature somebody gave; throws `TASKS_SIGNATURE_INVALID` for what is none. */
+export function dataOf(given: unknown): Signature {
+  if (typeof given === 'object' && given !== null && signatureBrand in given)
+    return (given as unknown as { readonly data: Signature }).data
+  throw new TasksError(
+    'TASKS_SIGNATURE_INVALID',
+    `expected a signature, such as task.s(…), found ${given === null ? 'null' : typeof given}`,
+  )
 }

@@ -32,6 +32,8 @@ const wireNames = {
   serializer: 'serializer',
   compression: 'compression',
   deliveryMode: 'delivery_mode',
+  mandatory: 'mandatory',
+  retry: 'retry',
   timeLimit: 'time_limit',
   softTimeLimit: 'soft_time_limit',
   ignoreResult: 'ignore_result',

@@ -6,7 +6,6 @@ import type { Ambient, Message, Producer, Publication, Queue } from '@celeriac/m
 import type { BodyCodec } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
 import {
-  groupTree,
   mergeOptions,
   outgoing,
   unlockCall,
@@ -17,8 +16,17 @@ import {
 } from '../canvas/index.ts'
 import type { Config } from '../config/options.ts'
 import { TasksError } from '../kernel/errors.ts'
-import { encodeTask } from '../protocol/encode.ts'
+import { encodeTask, type EncodedTask } from '../protocol/encode.ts'
+import { announce } from './joins.ts'
 import type { Route } from '../routing/router.ts'
+
+/** What the declaration of a task says of its messages. */
+export interface Declared {
+  readonly delivery: DeliveryOptions
+  /** The texts shown for its arguments, where some of them are secret. */
+  readonly describe?:
+    ((call: PlannedCall) => Pick<DeliveryOptions, 'argsRepr' | 'kwargsRepr'>) | undefined
+}
 
 /** What the outbox needs of the app. */
 export interface OutboxServices {
@@ -33,8 +41,10 @@ export interface OutboxServices {
   producer(): Producer
   backend(): Promise<ResultBackend>
   route(task: string, options: DeliveryOptions, call: PlannedCall): Route
-  /** Options declared on a task that is registered here. */
-  declared(task: string): DeliveryOptions | undefined
+  /** What is declared of a task that is registered here. */
+  declared(task: string): Declared | undefined
+  /** Somebody may still change headers and properties. */
+  readonly onSending?: (task: SentTask, encoded: EncodedTask) => void
   onSent(task: SentTask): void
 }
 
@@ -84,14 +94,10 @@ export class Outbox implements Sending {
 
   /** Announces a join, or gives the task that will look for its end where the store cannot count. */
   async #announce(countdown: Countdown): Promise<PlannedCall | undefined> {
-    const { groupId, members } = countdown
     const backend = await this.#services.backend()
     switch (backend.capabilities.joins) {
       case 'count':
-        // Celery joins from the members' own records when a header is not made of plain tasks.
-        if (members.some(([, children]) => children !== null))
-          await backend.storeGroup(groupId, groupTree(groupId, members))
-        await backend.startCountdown(groupId, members)
+        await announce(backend, countdown)
         return undefined
       case 'poll': {
         const { ambient, config, replyTo } = this.#services
@@ -109,6 +115,14 @@ export class Outbox implements Sending {
     }
   }
 
+  /** The message of a call as it would go out; for runs without a broker. */
+  async message(call: PlannedCall): Promise<Message> {
+    const addressed = this.#address(call)
+    const loading = this.#load([addressed])
+    if (loading) await Promise.allSettled(loading)
+    return this.#prepare(addressed).publication.message
+  }
+
   async #sendOne(prepared: Prepared, timeoutSeconds: number | undefined): Promise<void> {
     const { publication, destination } = prepared
     try {
@@ -118,6 +132,7 @@ export class Outbox implements Sending {
           publication,
           destination.declare && [destination.declare],
           timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+          this.#retries(prepared.call),
         )
     } catch (error) {
       throw sendFailed(prepared.call, error, 0, 1)
@@ -138,6 +153,7 @@ export class Outbox implements Sending {
         prepared.map(({ publication }) => publication),
         [...declare],
         timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+        prepared.every(({ call }) => this.#retries(call)),
       )
     } catch (error) {
       throw sendFailed(prepared[0]!.call, error, 0, prepared.length)
@@ -148,6 +164,10 @@ export class Outbox implements Sending {
     if (!failures) return
     const [index, error] = [...failures][0]!
     throw sendFailed(prepared[index]!.call, error, prepared.length - failures.size, prepared.length)
+  }
+
+  #retries({ options }: PlannedCall): boolean {
+    return options.retry ?? this.#services.config.taskPublishRetry
   }
 
   /** Codecs that are not ready yet; undefined when all are, which is the rule. */
@@ -168,7 +188,9 @@ export class Outbox implements Sending {
   #address(given: PlannedCall): SentTask {
     const { config } = this.#services
     const declared = this.#services.declared(given.task)
-    const options = declared ? mergeOptions(declared, given.options) : given.options
+    const options = declared
+      ? mergeOptions({ ...declared.delivery, ...declared.describe?.(given) }, given.options)
+      : given.options
     const route = this.#services.route(given.task, options, given)
     const call: PlannedCall = {
       ...given,
@@ -187,6 +209,7 @@ export class Outbox implements Sending {
     const { ambient, codec, origin } = this.#services
     const nowMs = ambient.clock.now()
     const encoded = encodeTask(outgoing(call, { nowMs, origin }), nowMs)
+    this.#services.onSending?.({ call, destination }, encoded)
     let body
     try {
       body = codec.encode(encoded.body, ...this.#codecOf(call))
@@ -209,8 +232,15 @@ export class Outbox implements Sending {
       },
     }
     const { exchange, routingKey } = destination
+    const { mandatory } = call.options
     // An expired task has an end to be recorded: its worker must see it, where the broker lets it.
-    const publication = { exchange, routingKey, message, keepExpired: true }
+    const publication = {
+      exchange,
+      routingKey,
+      message,
+      keepExpired: true,
+      ...(mandatory && { mandatory }),
+    }
     return { call, destination, publication }
   }
 }

@@ -1,11 +1,13 @@
 /** Anything a task throws → what is to become of it. Pure, but for the source of randomness it is given. */
 import { isSteering, MaxRetriesExceededError, Retry, type RetryOptions } from '../kernel/errors.ts'
+import type { Signature } from '../canvas/index.ts'
 import type { ErrorMatcher, RunOptions } from './runnable.ts'
 
 export type Thrown =
   | { readonly kind: 'failure'; readonly error: unknown; readonly expected: boolean }
   | { readonly kind: 'retry'; readonly retry: Retry }
   | { readonly kind: 'ignore' }
+  | { readonly kind: 'replace'; readonly signature: Signature }
   | { readonly kind: 'reject'; readonly reason: unknown; readonly requeue: boolean }
 
 export interface Attempt {
@@ -24,6 +26,8 @@ export function classify(
 ): Thrown {
   if (isSteering(thrown)) {
     if (thrown.kind === 'ignore') return { kind: 'ignore' }
+    if (thrown.kind === 'replace')
+      return { kind: 'replace', signature: thrown.signature as Signature }
     if (thrown.kind === 'reject')
       return { kind: 'reject', reason: thrown.reason, requeue: thrown.requeue }
     return { kind: 'retry', retry: thrown }
@@ -33,12 +37,27 @@ export function classify(
     autoretryFor.some((m) => matches(thrown, m)) &&
     !dontAutoretryFor.some((m) => matches(thrown, m))
   ) {
-    const countdown = automaticPause(attempt.retries, options, random, backoffByDefault)
-    const next = nextAttempt(attempt, options, { cause: thrown, countdown })
+    const next = nextAttempt(attempt, options, {
+      ...options.retryKwargs,
+      cause: thrown,
+      countdown: countdownOf(attempt.retries, options, random, backoffByDefault),
+    })
     if (next instanceof Retry) return { kind: 'retry', retry: next }
   }
   const expected = (options.throws ?? []).some((matcher) => matches(thrown, matcher))
   return { kind: 'failure', error: thrown, expected }
+}
+
+/** Celery: a pause in `retryKwargs` counts where no backoff is asked for. */
+function countdownOf(
+  retries: number,
+  options: RunOptions,
+  random: () => number,
+  backoffByDefault: boolean | number,
+): number {
+  const fixed = options.retryKwargs?.countdown
+  if (fixed !== undefined && !options.retryBackoff) return fixed
+  return automaticPause(retries, options, random, backoffByDefault)
 }
 
 /** What `retry()` throws: another attempt, or the end of trying. */

@@ -4,19 +4,22 @@
  */
 import type { Ambient, Logger } from '@celeriac/messaging'
 import type { BodyCodec, Signals } from '@celeriac/messaging/internal'
-import { retryCall, taskTree, type Finished } from '../canvas/index.ts'
+import { replacement, retryCall, taskTree, type Finished, type Signature } from '../canvas/index.ts'
 import type { Sending } from '../client/outbox.ts'
 import type { Config } from '../config/options.ts'
 import { describe } from '../kernel/describe.ts'
-import { NotRegistered, type Retry } from '../kernel/errors.ts'
+import { InvalidTaskError, NotRegistered, type Retry } from '../kernel/errors.ts'
 import type { JobControl, JobMessage } from '../kernel/job.ts'
 import type { ExecutionReport } from '../kernel/report.ts'
 import type { AppSignals } from '../kernel/signals.ts'
 import { encodeFailure } from '../protocol/failures.ts'
 import { formatIso } from '../protocol/times.ts'
 import { bindArguments } from './bind.ts'
-import { classify, nextAttempt, type Thrown } from './classify.ts'
-import { within, type TaskContext } from './context.ts'
+import { classify, type Thrown } from './classify.ts'
+import { within, type Execution } from './context.ts'
+import { callHooks, hasHooks } from './hooks.ts'
+import { checkedArguments, checkedResult } from './validate.ts'
+import { contextOf, type ContextServices } from './task-context.ts'
 import { Follower } from './follow.ts'
 import type { Recorder } from './record.ts'
 import type { Runnable } from './runnable.ts'
@@ -26,7 +29,6 @@ import {
   loadCodec,
   recordOf,
   refusedReport,
-  requestOf,
   storesState,
   type Running,
 } from './running.ts'
@@ -41,6 +43,13 @@ export interface ExecutorServices {
   readonly signals: Signals<AppSignals>
   readonly log: Logger
   readonly replyTo: string
+  /** Results are kept whatever tasks and messages say: those of eager runs. */
+  readonly keepsAll?: boolean
+  sendEvent(
+    type: string,
+    hostname: string,
+    fields: Readonly<Record<string, unknown>>,
+  ): Promise<void>
   find(task: string): Runnable | undefined
   /** ` Did you mean …?` for a name that is not registered. */
   suggest(task: string): string
@@ -49,6 +58,7 @@ export interface ExecutorServices {
 export class Executor {
   readonly #services: ExecutorServices
   readonly #follower: Follower
+  readonly #contexts: ContextServices
 
   constructor(services: ExecutorServices) {
     this.#services = services
@@ -61,6 +71,15 @@ export class Executor {
       isInline: (errback) => (services.find(errback.task)?.params?.length ?? 0) > 1,
       callInline: (errback, finished) => this.#callErrback(errback.task, finished),
     })
+    this.#contexts = {
+      outbox: services.outbox,
+      recorder: services.recorder,
+      log: services.log,
+      replyTo: services.replyTo,
+      nextId: services.ambient.nextId,
+      sendEvent: services.sendEvent,
+      store: (running, state, value) => this.#store(running, state, value),
+    }
   }
 
   /** Runs a job; never rejects. */
@@ -76,10 +95,44 @@ export class Executor {
       const unknown = new NotRegistered(meta.task, suggest(meta.task))
       return await this.#finishFailure(running, unknown, false)
     }
-    if (signals.has('taskPrerun')) signals.emit('taskPrerun', { id: meta.id, task: meta.task })
-    const report = await this.#run(running, runnable, control)
-    if (signals.has('taskPostrun')) signals.emit('taskPostrun', { report })
-    return report
+    const context = contextOf(running, runnable, control, this.#contexts)
+    const children = runnable.options.trail === false ? [] : running.children
+    const execution: Execution = { context, children }
+    if (signals.has('taskPrerun')) {
+      const { args, kwargs } = running.payload
+      const { request } = context
+      signals.emit('taskPrerun', { id: meta.id, task: meta.task, args, kwargs, request })
+    }
+    const ended = await this.#run(running, runnable, control, execution)
+    await this.#tell(ended, execution, runnable)
+    return ended.report
+  }
+
+  /** Hooks and signals, once the end is recorded. */
+  async #tell({ report, value }: Ended, execution: Execution, runnable: Runnable): Promise<void> {
+    const { signals, log } = this.#services
+    const { request } = execution.context
+    const { state, id, task } = report
+    if (report.unrecorded === undefined) {
+      if (state === 'SUCCESS') {
+        if (signals.has('taskSuccess')) signals.emit('taskSuccess', { id, task, result: value })
+      } else if (state === 'RETRY') {
+        if (signals.has('taskRetry')) signals.emit('taskRetry', { request, reason: value })
+      } else if (state === 'FAILURE' && signals.has('taskFailure')) {
+        signals.emit('taskFailure', { id, task, error: value, request })
+      }
+      if (
+        hasHooks(runnable.options) &&
+        (state === 'SUCCESS' || state === 'RETRY' || state === 'FAILURE')
+      )
+        await callHooks(runnable.options, execution, { state, value }, log)
+    }
+    if (signals.has('taskPostrun'))
+      signals.emit('taskPostrun', {
+        report,
+        request,
+        ...(state === 'SUCCESS' && { result: value }),
+      })
   }
 
   /**
@@ -108,20 +161,27 @@ export class Executor {
     return { meta, payload, job, runnable, startedMs, children: [] }
   }
 
-  async #run(running: Running, runnable: Runnable, control: JobControl): Promise<ExecutionReport> {
+  async #run(
+    running: Running,
+    runnable: Runnable,
+    control: JobControl,
+    execution: Execution,
+  ): Promise<Ended> {
     const { config, ambient } = this.#services
+    let value: unknown
     try {
       if (runnable.options.trackStarted ?? config.taskTrackStarted) {
         const { hostname } = running.job
-        if (storesState(running, config, 'STARTED'))
+        if (this.#stores(running, 'STARTED'))
           await this.#store(running, 'STARTED', { pid: process.pid, hostname })
       }
-      const value = await this.#call(running, runnable, control)
-      if (!control.finish()) return this.#abandoned(running)
-      return await this.#finishSuccess(running, value)
+      value = await this.#call(running, runnable, execution)
+      if (!control.finish()) return { report: this.#abandoned(running), value }
+      return { report: await this.#finishSuccess(running, value), value }
     } catch (thrown) {
-      if (!control.finish()) return this.#abandoned(running)
-      if (thrown instanceof Unrecorded) return this.#unrecorded(running, thrown)
+      if (!control.finish()) return { report: this.#abandoned(running), value: thrown }
+      if (thrown instanceof Unrecorded)
+        return { report: this.#unrecorded(running, thrown), value: thrown }
       const means = classify(
         thrown,
         attemptOf(running),
@@ -129,48 +189,49 @@ export class Executor {
         ambient.random,
         config.taskAutoretryBackoff,
       )
-      return await this.#finishThrown(running, means)
+      const report = await this.#finishThrown(running, means)
+      return {
+        report,
+        value: means.kind === 'retry' ? (means.retry.options.cause ?? thrown) : thrown,
+      }
     }
   }
 
-  async #call(running: Running, runnable: Runnable, control: JobControl): Promise<unknown> {
-    const { payload, meta, children } = running
-    const context = this.#context(running, runnable, control)
-    const args = bindArguments(meta.task, runnable.params, payload.args, payload.kwargs)
-    return await within({ context, children }, () => runnable.run.apply(context, args))
+  async #call(running: Running, runnable: Runnable, execution: Execution): Promise<unknown> {
+    const { payload, meta } = running
+    const { context } = execution
+    const { before, args: schema, result } = runnable.options
+    const bound = bindArguments(meta.task, runnable.params, payload.args, payload.kwargs)
+    const args = schema ? await checkedArguments(meta.task, schema, bound) : bound
+    const value = await within(execution, async () => {
+      if (before) await before.call(context, context.request)
+      return await runnable.run.apply(context, args)
+    })
+    return result ? await checkedResult(meta.task, result, value) : value
   }
 
-  #context(running: Running, runnable: Runnable, control: JobControl): TaskContext {
-    const { log } = this.#services
-    const { id, task } = running.meta
-    return {
-      request: requestOf(running),
-      get signal() {
-        return control.signal
-      },
-      get log() {
-        return log.with({ task, id })
-      },
-      retry: (options = {}) => nextAttempt(attemptOf(running), runnable.options, options),
-      updateState: async (state, value) => {
-        if (!control.abandoned) await this.#store(running, state, value ?? null)
-      },
-    }
+  #stores(running: Running, state: string): boolean {
+    return this.#services.keepsAll ?? storesState(running, this.#services.config, state)
   }
 
   async #finishSuccess(running: Running, value: unknown): Promise<ExecutionReport> {
-    const { config } = this.#services
     const finished: Finished = { ...running, outcome: { kind: 'success', value } }
     // A value that cannot be carried fails the task; only an outage brings the message back.
     await orUnrecorded(async () => {
       const decided = this.#follower.next(finished)
       await this.#follower.before(decided, finished)
-      running.children.push(...decided.children)
-      if (storesState(running, config, 'SUCCESS')) await this.#store(running, 'SUCCESS', value)
+      if (running.runnable?.options.trail !== false) running.children.push(...decided.children)
+      if (this.#stores(running, 'SUCCESS')) await this.#store(running, 'SUCCESS', value)
       await this.#follower.after(decided, 'SUCCESS', value)
     })
-    const summary = value === undefined ? 'None' : describe(value)
-    return { ...this.#report(running), state: 'SUCCESS', summary }
+    return { ...this.#report(running), state: 'SUCCESS', summary: this.#summary(running, value) }
+  }
+
+  #summary({ runnable }: Running, value: unknown): string {
+    const { redact, resultReprMaxsize: maxLength } = runnable?.options ?? {}
+    if (redact?.result) return "'***'"
+    if (value === undefined) return 'None'
+    return maxLength === undefined ? describe(value) : describe(value, { maxLength })
   }
 
   async #finishThrown(running: Running, means: Thrown): Promise<ExecutionReport> {
@@ -179,6 +240,8 @@ export class Executor {
         return await this.#finishFailure(running, means.error, means.expected)
       case 'retry':
         return await this.#finishRetry(running, means.retry)
+      case 'replace':
+        return await this.#finishReplaced(running, means.signature)
       case 'ignore':
         return { ...this.#report(running), state: 'IGNORED', summary: 'ignored' }
       case 'reject': {
@@ -204,11 +267,11 @@ export class Executor {
       errorType: exception.exc_type,
       traceback,
       expected,
+      invalid: error instanceof InvalidTaskError ? error.message : undefined,
     }
     try {
       await orUnrecorded(async () => {
-        if (storesState(running, this.#services.config, state))
-          await this.#store(running, state, exception, traceback)
+        if (this.#stores(running, state)) await this.#store(running, state, exception, traceback)
         const decided = this.#follower.next(finished)
         await this.#follower.before(decided, finished)
         await this.#follower.after(decided, state, undefined, failure)
@@ -255,7 +318,7 @@ export class Executor {
           },
           { replyTo: this.#services.replyTo },
         )
-        if (storesState(running, this.#services.config, 'RETRY'))
+        if (this.#stores(running, 'RETRY'))
           await this.#store(running, 'RETRY', exception, traceback)
         const plan = { send: [call], countdowns: [], result: taskTree(meta.id) }
         await this.#services.outbox.send(plan)
@@ -264,6 +327,23 @@ export class Executor {
     } catch (thrown) {
       if (thrown instanceof Unrecorded) return { ...report, unrecorded: thrown.message }
       // New arguments that cannot be sent: trying again will not help.
+      return await this.#finishFailure(running, thrown, false)
+    }
+  }
+
+  /** What takes the place of the task has its id: nothing is stored for it here. */
+  async #finishReplaced(running: Running, signature: Signature): Promise<ExecutionReport> {
+    const { meta, payload } = running
+    const { ambient, replyTo } = this.#services
+    const report = { ...this.#report(running), state: 'IGNORED' as const, summary: 'replaced' }
+    try {
+      await orUnrecorded(async () => {
+        const context = { nextId: ambient.nextId, replyTo }
+        await this.#services.outbox.send(replacement(meta, payload, signature, context))
+      })
+      return report
+    } catch (thrown) {
+      if (thrown instanceof Unrecorded) return { ...report, unrecorded: thrown.message }
       return await this.#finishFailure(running, thrown, false)
     }
   }
@@ -309,6 +389,12 @@ export class Executor {
       })
     }
   }
+}
+
+/** How a run ended, and with what: its value, or what was thrown. */
+interface Ended {
+  readonly report: ExecutionReport
+  readonly value: unknown
 }
 
 function attemptOf({ meta }: Running) {

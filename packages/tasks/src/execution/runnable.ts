@@ -1,6 +1,9 @@
 /** What a task must offer to be run; app/task.ts satisfies it. */
+import type { RetryOptions } from '../kernel/errors.ts'
 import type { DeliveryOptions } from '../canvas/signature.ts'
-import type { TaskContext } from './context.ts'
+import type { Declared } from '../client/outbox.ts'
+import type { Schema } from '../kernel/schema.ts'
+import type { TaskContext, TaskRequest } from './context.ts'
 
 export interface Runnable {
   readonly name: string
@@ -8,14 +11,42 @@ export interface Runnable {
   /** Names of the function's parameters, in order; undefined when they cannot be told. */
   readonly params: readonly string[] | undefined
   readonly run: (this: TaskContext, ...args: unknown[]) => unknown
+  /** What its messages get from its declaration. */
+  readonly declared: Declared
 }
 
 /** Errors that a policy speaks of: a class, a name of an error, or a test. */
 export type ErrorMatcher =
   (abstract new (...args: never[]) => Error) | string | ((error: unknown) => boolean)
 
+/** How a task ended, as `after` is told. */
+export interface TaskOutcome {
+  readonly state: 'SUCCESS' | 'FAILURE' | 'RETRY'
+  /** What it returned, or what was thrown. */
+  readonly value: unknown
+}
+
+/**
+ * Called around every run of a task, where it runs. What `before` throws fails the task; what the others throw
+ * is logged and changes nothing. Celery's before_start, on_success, on_retry, on_failure, after_return.
+ */
+export interface TaskHooks {
+  readonly before?: (this: TaskContext, request: TaskRequest) => unknown
+  readonly onSuccess?: (this: TaskContext, value: unknown, request: TaskRequest) => unknown
+  readonly onRetry?: (this: TaskContext, error: unknown, request: TaskRequest) => unknown
+  readonly onFailure?: (this: TaskContext, error: unknown, request: TaskRequest) => unknown
+  readonly after?: (this: TaskContext, outcome: TaskOutcome, request: TaskRequest) => unknown
+}
+
+/** What of a task's values must not be seen in headers, logs, events and extended results. */
+export interface Redaction {
+  /** Places (from 0) or names of arguments; true for all of them. */
+  readonly args?: readonly (number | string)[] | true
+  readonly result?: boolean
+}
+
 /** How a task is run, and how it is sent unless the call says otherwise. Times in seconds. */
-export interface RunOptions {
+export interface RunOptions extends TaskHooks {
   /** Attempts after the first one; null for no limit. Default 3. */
   readonly maxRetries?: number | null
   /** Seconds before a retry that names no countdown. Default 180. */
@@ -43,6 +74,19 @@ export interface RunOptions {
   readonly trackStarted?: boolean
   readonly timeLimit?: number
   readonly softTimeLimit?: number
+  /** Given to automatic retries: `countdown`, `maxRetries`, `eta`, `options` … */
+  readonly retryKwargs?: RetryOptions
+  /** Remembers the ids of what it sends, as the children of its result; default true. */
+  readonly trail?: boolean
+  /** Longest text of a result in logs and events; default 1024 characters. */
+  readonly resultReprMaxsize?: number
+  /** Keeps the results of eager runs in the result backend, too; default the setting. */
+  readonly storeEagerResult?: boolean
+  /** Checks the list of arguments, where the call is made and where it runs. */
+  readonly args?: Schema<readonly never[], readonly unknown[]>
+  /** Checks what the task gives. */
+  readonly result?: Schema
+  readonly redact?: Redaction
   /** Where and how it is sent. */
   readonly delivery: DeliveryOptions
 }

@@ -10,6 +10,7 @@ import { decodeMeta, decodePayload, decodeProtocol1, type TaskResult } from '../
 import type { TaskMeta, TaskPayload } from '../protocol/task-message.ts'
 import { formatIso } from '../protocol/times.ts'
 import type { TaskRequest } from './context.ts'
+import { redacted } from './redact.ts'
 import type { Runnable } from './runnable.ts'
 
 export interface Running {
@@ -69,8 +70,19 @@ export function requestOf({ meta, payload, job }: Running): TaskRequest {
     expiresMs: meta.expiresMs,
     timeLimit: [meta.hardLimit, meta.softLimit],
     headers: meta.headers,
+    stampedHeaders: meta.stampedHeaders,
     stamps: meta.stamps,
+    lang: typeof job.headers['lang'] === 'string' ? job.headers['lang'] : undefined,
+    shadow: meta.shadow,
+    argsRepr: meta.argsRepr,
+    kwargsRepr: meta.kwargsRepr,
+    ignoreResult: meta.ignoreResult,
+    replacedTaskNesting: meta.replacedTaskNesting,
+    ...payload.embed,
+    priority: meta.priority,
+    properties: job.properties,
     deliveryInfo: job.delivery,
+    isEager: job.delivery.isEager ?? false,
     calledDirectly: false,
   }
 }
@@ -90,7 +102,7 @@ export function storesState({ meta, runnable }: Running, config: Config, state: 
 const finalStates = new Set(['SUCCESS', 'FAILURE', 'REVOKED'])
 
 export function recordOf(
-  { meta, payload, job, children }: Running,
+  { meta, payload, job, children, runnable }: Running,
   config: Config,
   nowMs: number,
   outcome: {
@@ -112,11 +124,14 @@ export function recordOf(
     ...(config.resultExtended && {
       extended: {
         name: meta.task,
-        args: payload.args,
-        kwargs: payload.kwargs,
+        ...redacted(payload, runnable?.options.redact, runnable?.params),
         worker: job.hostname,
         retries: meta.retries,
         queue: job.delivery.routingKey,
+        ...(meta.stampedHeaders?.length && {
+          stampedHeaders: meta.stampedHeaders,
+          stamps: meta.stamps,
+        }),
       },
     }),
   }
@@ -135,6 +150,7 @@ export const emptyReport: ExecutionReport = {
   expected: false,
   retryAtMs: undefined,
   unrecorded: undefined,
+  invalid: undefined,
 }
 
 /** The report of a message that is no task. */

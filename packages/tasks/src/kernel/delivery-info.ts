@@ -6,4 +6,6 @@ export interface DeliveryInfo {
   readonly redelivered: boolean
   /** Earlier deliveries of this message whose worker died with it. */
   readonly attempts: number
+  /** It never was with a broker: the task runs in the caller. */
+  readonly isEager?: boolean
 }

@@ -142,6 +142,14 @@ export class MaxRetriesExceededError extends TasksError {
   }
 }
 
+/** What arrived is no call the task takes: its arguments were refused by its schema. */
+export class InvalidTaskError extends TasksError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('TASKS_ARGUMENTS_INVALID', message, options)
+    this.name = 'InvalidTaskError'
+  }
+}
+
 /** The task was revoked; `reason` is `revoked`, `terminated` or `expired`, as on the wire. */
 export class TaskRevokedError extends TasksError {
   readonly reason: string
@@ -165,7 +173,7 @@ const steering = Symbol.for('celeriac.tasks.steering')
 
 /** What a task throws to say how its message is to be settled; never a failure. */
 abstract class Steering extends Error {
-  abstract readonly kind: 'retry' | 'ignore' | 'reject'
+  abstract readonly kind: 'retry' | 'ignore' | 'reject' | 'replace'
   readonly [steering] = true
 }
 
@@ -221,7 +229,19 @@ export class Reject extends Steering {
   }
 }
 
-/** True for Retry, Ignore and Reject, also those of another copy of this package. */
-export function isSteering(thrown: unknown): thrown is Retry | Ignore | Reject {
+/** Made by `this.replace(…)`: another signature takes the place of the task. */
+export class Replaced extends Steering {
+  readonly kind = 'replace'
+  readonly signature: unknown
+
+  constructor(signature: unknown) {
+    super('the task is replaced by another')
+    this.name = 'Replaced'
+    this.signature = signature
+  }
+}
+
+/** True for Retry, Ignore, Reject and Replaced, also those of another copy of this package. */
+export function isSteering(thrown: unknown): thrown is Retry | Ignore | Reject | Replaced {
   return typeof thrown === 'object' && thrown !== null && steering in thrown
 }

@@ -22,4 +22,6 @@ export interface ExecutionReport {
    * goes back, so that nothing is lost.
    */
   readonly unrecorded: string | undefined
+  /** Why the task refuses its arguments: the failure is stored, and the message put aside. */
+  readonly invalid: string | undefined
 }

@@ -1,13 +1,59 @@
 /** Names and payloads of everything this package tells inside a process. Names are Celery's signals. */
 import type { ExecutionReport } from './report.ts'
 
+/** What a task is asked for; `TaskRequest` where it is known. */
+type Request = { readonly id: string; readonly task: string; readonly retries: number }
+
 export interface AppSignals {
+  /** Before the settings are read; the first moment of `setup`. */
+  onConfigure: object
+  /** The settings are read. */
+  onAfterConfigure: { readonly config: Readonly<Record<string, unknown>> }
+  /** Everything is ready; the tasks that are registered by now are known by name. */
+  onAfterFinalize: { readonly tasks: readonly string[] }
+  /** A message is about to leave: its headers and properties may be changed. */
+  beforeTaskPublish: {
+    readonly id: string
+    readonly task: string
+    readonly headers: Record<string, unknown>
+    readonly properties: Record<string, unknown>
+    /** `[args, kwargs, embed]`, as it is to be written. */
+    readonly body: readonly unknown[]
+    readonly exchange: string
+    readonly routingKey: string
+  }
   /** A message was confirmed by the broker. */
-  afterTaskPublish: { readonly id: string; readonly task: string; readonly routingKey: string }
+  afterTaskPublish: {
+    readonly id: string
+    readonly task: string
+    readonly exchange: string
+    readonly routingKey: string
+  }
   /** Where the task runs, before its function is called. */
-  taskPrerun: { readonly id: string; readonly task: string }
+  taskPrerun: {
+    readonly id: string
+    readonly task: string
+    readonly args: readonly unknown[]
+    readonly kwargs: Readonly<Record<string, unknown>>
+    readonly request: Request
+  }
   /** Where the task runs, after it is recorded and what follows is sent. */
-  taskPostrun: { readonly report: ExecutionReport }
+  taskPostrun: {
+    readonly report: ExecutionReport
+    readonly request: Request
+    readonly result?: unknown
+  }
+  /** Where the task runs: it has succeeded, and that is recorded. */
+  taskSuccess: { readonly id: string; readonly task: string; readonly result: unknown }
+  /** Where the task runs: it is to be tried again, for this reason. */
+  taskRetry: { readonly request: Request; readonly reason: unknown }
+  /** Where the task runs: it has failed for good. */
+  taskFailure: {
+    readonly id: string
+    readonly task: string
+    readonly error: unknown
+    readonly request: Request
+  }
 }
 
 export interface WorkerSignals {

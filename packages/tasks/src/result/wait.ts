@@ -22,6 +22,8 @@ export interface WaitOptions {
 export class ResultReader {
   readonly ambient: Ambient
   readonly handleOf: (tree: ResultTree) => ResultHandle
+  /** All tasks have ended: what is not there will never be. */
+  readonly isOver: boolean
   readonly #backend: () => Promise<ResultBackend>
   /** Everyone who waits, to be told when the app closes. */
   readonly #waiting = new Set<(error: unknown) => void>()
@@ -32,7 +34,9 @@ export class ResultReader {
     backend: () => Promise<ResultBackend>,
     ambient: Ambient,
     handleOf: (tree: ResultTree, reader: ResultReader) => ResultHandle,
+    isOver = false,
   ) {
+    this.isOver = isOver
     this.ambient = ambient
     this.#backend = backend
     this.handleOf = (tree) => handleOf(tree, this)
@@ -106,6 +110,12 @@ export class ResultReader {
       off = end
       const record = await this.read(id)
       if (record && isReady(record.status)) settle(record)
+      else if (this.isOver) {
+        throw new TasksError(
+          'TASKS_NOT_READY',
+          `${id} has ended without a result: it was ignored, rejected or replaced by nothing`,
+        )
+      }
       // Stored before anybody listened; a notice that came meanwhile is newer than what was read.
       else if (record && !noticed) onProgress?.(record)
     })()

@@ -287,7 +287,13 @@ export class Worker {
     }
     this.#forget(request)
     this.signals.emit('taskEnded', { report })
-    if (report.state === 'REJECTED') {
+    if (report.invalid !== undefined) {
+      this.#track(
+        this.#park(request.delivery, 'invalid-arguments', report.invalid, request.meta),
+      ).catch((error: unknown) =>
+        this.#again(request, 'a refused message could not be put aside', error),
+      )
+    } else if (report.state === 'REJECTED') {
       if (report.requeue) this.#quietly(request.settle('requeue'))
       else
         this.#reject(request, report.summary).catch((error: unknown) =>

@@ -38,14 +38,11 @@ export const taskOptions = {
     'Deliveries after which a message that keeps killing its worker is parked; 0 means no limit.',
     { celery: 0 },
   ),
-  taskAlwaysEager: option(flag, false, 'Run tasks in the caller instead of sending them.', {
-    planned: true,
-  }),
+  taskAlwaysEager: option(flag, false, 'Run tasks in the caller instead of sending them.'),
   taskEagerPropagates: option(flag, false, 'Let eager tasks throw.', {
     oldName: 'CELERY_EAGER_PROPAGATES_EXCEPTIONS',
-    planned: true,
   }),
-  taskStoreEagerResult: option(flag, false, 'Store the results of eager tasks.', { planned: true }),
+  taskStoreEagerResult: option(flag, false, 'Store the results of eager tasks.'),
   taskAnnotations: option(
     optional(annotations),
     undefined,
@@ -123,7 +120,6 @@ export const taskOptions = {
     flag,
     false,
     'Tasks sent by a task take its priority unless they have one.',
-    { planned: true },
   ),
   taskIgnoreResult: option(flag, false, 'Store no results.'),
   taskStoreErrorsEvenIfIgnored: option(flag, false, 'Store failures of tasks without results.'),
@@ -136,7 +132,6 @@ export const taskOptions = {
   }),
   taskPublishRetry: option(flag, true, 'Try again when publishing fails.', {
     oldName: 'CELERY_TASK_PUBLISH_RETRY',
-    planned: true,
   }),
   taskPublishRetryPolicy: option(
     publishRetryPolicy,

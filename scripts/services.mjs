@@ -1,4 +1,4 @@
-// Servers for tests: `services.mjs up|down|status|env [redis rabbitmq postgres mongodb python]`. Takes what
+// Servers for tests: `services.mjs up|down|status|env [redis rabbitmq postgres mariadb mongodb python]`. Takes what
 // the environment names or what already listens, else starts its own; `down` stops only what `up` started.
 import {
   ensure,
@@ -19,7 +19,8 @@ const usage = `usage: node scripts/services.mjs up|down|status|env [--private] [
   env      prints shell lines, for: eval "$(node scripts/services.mjs env)"
 
   --private                   no shared servers, no containers (also CELERIAC_SERVICES=private)
-  TEST_REDIS_URL, TEST_AMQP_URL, TEST_POSTGRES_URL, TEST_MONGODB_URL, TEST_PYTHON   use these
+  TEST_REDIS_URL, TEST_AMQP_URL, TEST_POSTGRES_URL, TEST_MYSQL_URL, TEST_MONGODB_URL, TEST_PYTHON
+                              use these
   CELERIAC_SERVICES_DIR       where private servers keep their data`
 
 const [command, ...rest] = process.argv.slice(2)

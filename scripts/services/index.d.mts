@@ -1,5 +1,5 @@
 // Types of the test services, for tests written in TypeScript.
-export type ServiceName = 'redis' | 'rabbitmq' | 'postgres' | 'mongodb' | 'python'
+export type ServiceName = 'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb' | 'python'
 
 /** A service that answers. `startedByUs` says that tests may break it; better, start your own. */
 export interface FoundService {
@@ -76,7 +76,7 @@ export const serviceNames: readonly ServiceName[]
 export const variables: Readonly<Record<ServiceName, string>>
 
 export function ensure(
-  name: 'redis' | 'rabbitmq' | 'postgres' | 'mongodb',
+  name: 'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb',
   options?: ServiceOptions,
 ): Promise<FoundService | MissingService>
 export function ensureRedis(options?: ServiceOptions): Promise<FoundService | MissingService>
@@ -98,7 +98,7 @@ export function find(name: 'python'): Promise<FoundPython | MissingService>
 export function stop(name: ServiceName): Promise<string>
 
 /** The handle of a shared server that we started, or undefined when it is not ours to break. */
-export function control(name: 'redis' | 'postgres'): ControlledServer | undefined
+export function control(name: 'redis' | 'postgres' | 'mariadb'): ControlledServer | undefined
 export function control(name: 'rabbitmq'): ControlledRabbit | undefined
 export function control(name: 'mongodb'): ControlledServer | undefined
 
@@ -135,6 +135,17 @@ export function startPrivatePostgres(
   },
 ): Promise<ControlledServer>
 
+/** Options of the server by their names on its command line. */
+export function startPrivateMariadb(
+  options?: PrivateServerOptions & {
+    readonly settings?: Readonly<Record<string, string>>
+  },
+): Promise<ControlledServer>
+
+export function probeMysql(
+  url: string,
+  options?: { readonly deadlineMs?: number },
+): Promise<{ version: string }>
 export function probePostgres(
   url: string,
   options?: { readonly deadlineMs?: number },

@@ -1,8 +1,9 @@
-// The front door of the test services: find or start Redis, RabbitMQ, MongoDB and Python, stop what we started, and
-// start throw-away servers for tests that break them.
+// The front door of the test services: find or start servers and Python, stop what we started, and start
+// throw-away servers for tests that break them.
 import fs from 'node:fs'
 import path from 'node:path'
 import { composeDown, composeRuns, composeUp, dockerProblem } from './docker.mjs'
+import { mariadb } from './mariadb.mjs'
 import { mongodb } from './mongodb.mjs'
 import { postgres, sweepPostgres } from './postgres.mjs'
 import { freePort, masked } from './probe.mjs'
@@ -14,6 +15,7 @@ import { checkoutId, readRecord, removeRecord, saveRecord, stateDir, withLock } 
 import { sweepThrowAways } from './throw-away.mjs'
 
 export { ensurePython, probePython } from './python.mjs'
+export { probeMysql, startPrivateMariadb } from './mariadb.mjs'
 export { probeMongo } from './mongodb-probe.mjs'
 export { startPrivateMongo } from './mongodb.mjs'
 export { probePostgres, startPrivatePostgres } from './postgres.mjs'
@@ -22,16 +24,17 @@ export { startPrivateRedis, startPrivateSentinel } from './redis.mjs'
 export { probeAmqp, probeRedis, freePort, masked } from './probe.mjs'
 export { readRecord, stateDir } from './state.mjs'
 
-const kinds = { redis, rabbitmq, postgres, mongodb }
+const kinds = { redis, rabbitmq, postgres, mariadb, mongodb }
 
 /** The names that `services.mjs` understands, in the order in which they are started. */
-export const serviceNames = ['redis', 'rabbitmq', 'postgres', 'mongodb', 'python']
+export const serviceNames = ['redis', 'rabbitmq', 'postgres', 'mariadb', 'mongodb', 'python']
 
 /** Environment variables through which tests learn about a service. */
 export const variables = {
   redis: 'TEST_REDIS_URL',
   rabbitmq: 'TEST_AMQP_URL',
   postgres: 'TEST_POSTGRES_URL',
+  mariadb: 'TEST_MYSQL_URL',
   mongodb: 'TEST_MONGODB_URL',
   python: 'TEST_PYTHON',
 }

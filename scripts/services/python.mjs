@@ -11,6 +11,10 @@ const requirements = [
   'kombu==5.6.2',
   'redis<6.5',
   'pymongo>=4.10,<5',
+  // Results in databases.
+  'sqlalchemy>=2,<2.2',
+  'psycopg2-binary>=2.9,<3',
+  'pymysql>=1.1,<2',
   // Kombu's codecs.
   'pyyaml',
   'msgpack',
@@ -19,6 +23,7 @@ const requirements = [
 ]
 const probeScript = [
   'import json, platform, celery, kombu, redis, pymongo, yaml, msgpack, brotli, zstandard',
+  'import sqlalchemy, psycopg2, pymysql',
   'print(json.dumps({"python": platform.python_version(), "celery": celery.__version__,',
   '  "kombu": kombu.__version__, "redis": redis.__version__}))',
 ].join('\n')
@@ -122,7 +127,9 @@ async function installWithApt(log) {
   let found = await attempt('/usr/bin/python3', 'packages of the system')
   if (!found.path) {
     const codecs = ['python3-yaml', 'python3-msgpack', 'python3-brotli', 'python3-zstandard']
-    await aptInstall(['celery', 'python3-redis', 'python3-pymongo', ...codecs], log)
+    const databases = ['python3-sqlalchemy', 'python3-psycopg2', 'python3-pymysql']
+    const clients = ['python3-redis', 'python3-pymongo', ...databases]
+    await aptInstall(['celery', ...clients, ...codecs], log)
     found = await attempt('/usr/bin/python3', 'packages of the system')
   }
   if (!found.path) throw new Error(found.missing)

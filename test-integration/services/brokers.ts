@@ -9,6 +9,7 @@ import type {
 } from '../../scripts/services/index.mjs'
 
 export {
+  startPrivateMariadb,
   startPrivateMongo,
   startPrivatePostgres,
   startPrivateRabbit,
@@ -27,6 +28,7 @@ interface Services {
   readonly redis: FoundService | MissingService
   readonly rabbitmq: FoundService | MissingService
   readonly postgres: FoundService | MissingService
+  readonly mariadb: FoundService | MissingService
   readonly mongodb: FoundService | MissingService
   readonly python: FoundPython | MissingService
 }
@@ -38,12 +40,13 @@ export const brokers = {
   redis: () => services.redis,
   rabbitmq: () => services.rabbitmq,
   postgres: () => services.postgres,
+  mariadb: () => services.mariadb,
   mongodb: () => services.mongodb,
   python: () => services.python,
 }
 
 /** The URL of a server; throws with the reason when it is missing. Call it inside a `describeWith`. */
-export function urlOf(name: 'redis' | 'rabbitmq' | 'postgres' | 'mongodb'): string {
+export function urlOf(name: 'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb'): string {
   const found = services[name]
   if (found.missing !== undefined) throw new Error(`${name} is missing: ${found.missing}`)
   return found.url

@@ -152,11 +152,11 @@ export class FilesystemBackend implements ResultBackend {
   }
 
   #record(id: string): string {
-    return encodeName(this.#keys.record(id))
+    return encodeName(this.#keys.record('')) + encodeName(id)
   }
 
   #group(id: string): string {
-    return encodeName(this.#keys.group(id))
+    return encodeName(this.#keys.group('')) + encodeName(id)
   }
 
   #isRecord(data: Buffer): boolean {

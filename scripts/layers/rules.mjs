@@ -116,7 +116,7 @@ export const doors = {
   '@opentelemetry/api': 'packages/messaging/src/tracing/',
   'js-yaml': 'packages/messaging/src/serializers/yaml/',
   kysely: 'packages/tasks/src/backends/sql/kysely.ts',
-  mysql2: 'packages/tasks/src/backends/sql/mysql/link.ts',
+  mysql2: 'packages/tasks/src/backends/sql/mysql-link.ts',
   'temporal-polyfill': 'packages/tasks/src/schedule/zoned-time.ts',
   commander: 'apps/cli/src/',
   esbuild: 'apps/cli/src/',

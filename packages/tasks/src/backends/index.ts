@@ -20,6 +20,7 @@ export const backends = {
   redis,
   rediss: redis,
   'redis+socket': redis,
+  rpc: { load: async () => (await import('./rpc/backend.ts')).RpcBackend },
   disabled: { load: async () => (await import('./disabled.ts')).DisabledBackend },
 } as const satisfies Record<string, BackendEntry>
 

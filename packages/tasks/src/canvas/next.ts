@@ -46,6 +46,8 @@ export interface FailedStep {
   readonly id: string
   readonly groupId: string | undefined
   readonly parentId: string | undefined
+  /** Where whoever waits for it gets its record, where results are messages. */
+  readonly replyTo: string | undefined
 }
 
 export interface Next {
@@ -168,9 +170,9 @@ export function collectUnrun(
   }
   switch (signature.kind) {
     case 'call': {
-      const { taskId, groupId, groupIndex, parentId, chord, chain } = signature.options
+      const { taskId, groupId, groupIndex, parentId, replyTo, chord, chain } = signature.options
       if (taskId !== undefined) {
-        failed.push({ id: taskId, groupId, parentId })
+        failed.push({ id: taskId, groupId, parentId, replyTo })
         if (parts !== undefined && chord !== undefined && groupId !== undefined) {
           parts.push({ taskId, groupId, groupIndex, body: toWire(chord), rootId })
         }

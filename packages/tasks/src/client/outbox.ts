@@ -77,7 +77,7 @@ export class Outbox implements Sending {
     // What could not be loaded is said where it is needed.
     if (loading) await Promise.allSettled(loading)
     const prepared = addressed.map((one) => this.#prepare(one))
-    await this.#expect()
+    await this.#expect(plan)
     for (const countdown of plan.countdowns) {
       const unlock = await this.#announce(countdown)
       if (unlock) prepared.push(this.#prepare(this.#address(unlock)))
@@ -86,10 +86,11 @@ export class Outbox implements Sending {
     else if (prepared.length > 1) await this.#sendMany(prepared, timeoutSeconds)
   }
 
-  /** Results that come as messages need their queue first. */
-  async #expect(): Promise<void> {
-    const { expectsReplies, backend } = this.#services
-    if (expectsReplies) await (await backend()).expect?.()
+  /** Results that come as messages need their queue first; what a worker sends on is for others. */
+  async #expect({ send }: Plan): Promise<void> {
+    const { expectsReplies, replyTo, backend } = this.#services
+    if (!expectsReplies || send.every((call) => call.replyTo !== replyTo)) return
+    await (await backend()).expect?.()
   }
 
   /** Announces a join, or gives the task that will look for its end where the store cannot count. */

@@ -69,17 +69,20 @@ export class Follower {
 
   async #fail(steps: readonly FailedStep[], { exception, traceback }: Failure): Promise<void> {
     await Promise.all(
-      steps.map(({ id, groupId, parentId }) =>
-        this.#services.recorder.store({
-          taskId: id,
-          status: 'FAILURE',
-          result: exception,
-          traceback: traceback ?? null,
-          children: [],
-          dateDone: this.#services.dateDone(),
-          groupId,
-          parentId,
-        }),
+      steps.map(({ id, groupId, parentId, replyTo }) =>
+        this.#services.recorder.store(
+          {
+            taskId: id,
+            status: 'FAILURE',
+            result: exception,
+            traceback: traceback ?? null,
+            children: [],
+            dateDone: this.#services.dateDone(),
+            groupId,
+            parentId,
+          },
+          { replyTo, correlationId: id },
+        ),
       ),
     )
   }

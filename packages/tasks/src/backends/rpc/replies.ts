@@ -96,26 +96,30 @@ export class Replies {
     try {
       if (this.#closing) throw new TasksError('TASKS_STOPPED', 'the result backend is closed')
       const replies = await this.#queue()
-      this.#consumer ??= this.#connection.consumer({
-        queues: [replies],
-        prefetch,
-        accept: this.#options.accept,
-        onDeliveries: (deliveries) => {
-          for (const delivery of deliveries) this.#take(delivery)
-        },
-      })
-      const consumer = this.#consumer
-      this.#disown ??= this.#connection.own({ stop: () => this.close() })
-      consumer.signals.on('failed', () => {
-        // It does not try again: the next start does.
-        if (this.#consumer === consumer) this.#consumer = undefined
-        this.#isReady = false
-      })
+      const consumer = (this.#consumer ??= this.#consume(replies))
       await this.#soon(consumer.start(), `consuming the reply queue '${replies.name}'`)
       this.#isReady = true
     } catch (error) {
       throw failed('the queue for results cannot be consumed', error)
     }
+  }
+
+  #consume(replies: Queue): Consumer {
+    const consumer = this.#connection.consumer({
+      queues: [replies],
+      prefetch,
+      accept: this.#options.accept,
+      onDeliveries: (deliveries) => {
+        for (const delivery of deliveries) this.#take(delivery)
+      },
+    })
+    consumer.signals.on('failed', () => {
+      // It does not try again: the next start does.
+      if (this.#consumer === consumer) this.#consumer = undefined
+      this.#isReady = false
+    })
+    this.#disown ??= this.#connection.own({ stop: () => this.close() })
+    return consumer
   }
 
   #soon<T>(work: Promise<T>, what: string): Promise<T> {

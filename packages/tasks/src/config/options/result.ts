@@ -43,7 +43,6 @@ export const resultOptions = {
     optional(flag),
     undefined,
     'Results sent as messages survive a restart of the broker.',
-    { planned: true },
   ),
   resultCacheMax: option(number(-1), -1, 'Results a client remembers; -1 none, 0 all.', {
     oldName: 'CELERY_MAX_CACHED_RESULTS',

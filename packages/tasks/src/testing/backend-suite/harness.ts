@@ -93,6 +93,7 @@ export function withBackend(
   return async () => {
     const backend = harness.open(options)
     await backend.open()
+    await backend.expect?.()
     try {
       await body(backend)
     } finally {

@@ -40,6 +40,7 @@ describe('the public names', () => {
       'ConfigError',
       'GroupResult',
       'Ignore',
+      'InvalidTaskError',
       'MaxRetriesExceededError',
       'NotRegistered',
       'Reject',
@@ -57,10 +58,14 @@ describe('the public names', () => {
       'createBeat',
       'createWorker',
       'crontab',
+      'currentApp',
+      'currentTask',
       'group',
       'groupOf',
       'interval',
       'kw',
+      'setCurrentApp',
+      'sharedTask',
     ])
   })
 })

@@ -22,11 +22,10 @@ export function registerBuiltins(app: Celeriac): void {
   })
 
   // The body a group gets that takes the place of a task.
-  add('celery.accumulate', ['...args', 'index'], (...given: unknown[]) => {
-    const last = given.at(-1)
-    const options = typeof last === 'object' && last !== null ? (last as { index?: number }) : {}
-    const args = options.index === undefined ? given : given.slice(0, -1)
-    return options.index === undefined ? args : args[options.index]
+  add('celery.accumulate', ['...args'], function () {
+    const { args, kwargs } = this.request
+    const { index } = kwargs
+    return typeof index === 'number' ? args[index] : args
   })
 }
 

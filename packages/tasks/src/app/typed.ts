@@ -153,7 +153,7 @@ export type RemoteOf<F extends AnyFunction> = Sendable<
 >
 
 /** A schema for a list of arguments. */
-export type ArgumentsSchema = Schema<readonly never[], readonly unknown[]>
+export type ArgumentsSchema = Schema<unknown, readonly unknown[]>
 
 /** What callers give. */
 export type TakenArguments<A> =
@@ -161,4 +161,4 @@ export type TakenArguments<A> =
 
 /** What the function gets. */
 export type MadeArguments<A> =
-  A extends Schema<never, infer Output> ? (Output extends List ? [...Output] : never) : never
+  A extends Schema<unknown, infer Output> ? (Output extends List ? [...Output] : never) : never

@@ -3,6 +3,7 @@ import { TurnBatch } from '@celeriac/messaging/internal'
 import type { ResultBackend, StoredResult } from '../backend/backend.ts'
 import type { Encoded, ResultCodec } from '../backend/result-codec.ts'
 import type { ResultRecord } from '../backend/result-record.ts'
+import type { ResultTree } from '../canvas/index.ts'
 import { TasksError } from '../kernel/errors.ts'
 
 /** Where the sender of a task waits, for backends that send results as messages. */
@@ -67,13 +68,18 @@ export class Recorder {
     if (counted.parts) return counted.parts.map((one) => readPart(codec, one))
     const tree = await backend.readGroup(groupId)
     if (!tree?.[1]) throw new TasksError('TASKS_RESULT_INVALID', `the group ${groupId} is gone`)
-    const ids = tree[1].map(([[id]]) => id)
+    const ids = tree[1].flatMap(leafIds)
     const records = await backend.read(ids)
     return records.map((found, i) => {
       const { status, result } = found ? backend.decode(found) : { status: 'PENDING', result: null }
       return { taskId: ids[i]!, state: status, value: result }
     })
   }
+}
+
+/** The tasks of a member: itself, or those of a group in the header. */
+function leafIds([[id], members]: ResultTree): string[] {
+  return members === null ? [id] : members.flatMap(leafIds)
 }
 
 /** `[1, task id, state, value]`, written by us or by Python. */

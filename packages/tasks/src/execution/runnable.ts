@@ -83,7 +83,7 @@ export interface RunOptions extends TaskHooks {
   /** Keeps the results of eager runs in the result backend, too; default the setting. */
   readonly storeEagerResult?: boolean
   /** Checks the list of arguments, where the call is made and where it runs. */
-  readonly args?: Schema<readonly never[], readonly unknown[]>
+  readonly args?: Schema<unknown, readonly unknown[]>
   /** Checks what the task gives. */
   readonly result?: Schema
   readonly redact?: Redaction

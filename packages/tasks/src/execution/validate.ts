@@ -5,7 +5,7 @@ import { check, type Schema } from '../kernel/schema.ts'
 /** What the schema makes of the arguments; throws `InvalidTaskError` when it refuses them. */
 export async function checkedArguments(
   task: string,
-  schema: Schema<readonly never[], readonly unknown[]>,
+  schema: Schema<unknown, readonly unknown[]>,
   args: readonly unknown[],
 ): Promise<unknown[]> {
   const checked = await check(schema as Schema, args)

@@ -1,5 +1,6 @@
-// Servers for tests: `services.mjs up|down|status|env [redis rabbitmq postgres mariadb mongodb python]`. Takes what
-// the environment names or what already listens, else starts its own; `down` stops only what `up` started.
+// Servers for tests: `services.mjs up|down|status|env [redis rabbitmq postgres mariadb mongodb memcached python]`.
+// Takes what the environment names or what already listens, else starts its own; `down` stops only what `up`
+// started.
 import {
   ensure,
   find,

@@ -103,6 +103,7 @@ export const impureCode = [
 export const doors = {
   amqplib: 'packages/messaging/src/transports/amqp/',
   ioredis: 'packages/messaging/src/clients/redis.ts',
+  memjs: 'packages/messaging/src/clients/memcached.ts',
   mongodb: 'packages/messaging/src/clients/mongodb.ts',
   pg: 'packages/messaging/src/clients/postgres.ts',
   'generic-pool': 'packages/messaging/src/connection/pool.ts',

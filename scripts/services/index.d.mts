@@ -1,5 +1,12 @@
 // Types of the test services, for tests written in TypeScript.
-export type ServiceName = 'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb' | 'python'
+export type ServiceName =
+  | 'redis'
+  | 'rabbitmq'
+  | 'postgres'
+  | 'mariadb'
+  | 'mongodb'
+  | 'memcached'
+  | 'python'
 
 /** A service that answers. `startedByUs` says that tests may break it; better, start your own. */
 export interface FoundService {
@@ -76,7 +83,7 @@ export const serviceNames: readonly ServiceName[]
 export const variables: Readonly<Record<ServiceName, string>>
 
 export function ensure(
-  name: 'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb',
+  name: 'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb' | 'memcached',
   options?: ServiceOptions,
 ): Promise<FoundService | MissingService>
 export function ensureRedis(options?: ServiceOptions): Promise<FoundService | MissingService>
@@ -89,7 +96,7 @@ export function ensurePython(options?: {
 
 /** Like `ensure…`, but starts and installs nothing. */
 export function find(
-  name: 'redis' | 'rabbitmq' | 'postgres' | 'mongodb',
+  name: 'redis' | 'rabbitmq' | 'postgres' | 'mongodb' | 'memcached',
   options?: ServiceOptions,
 ): Promise<FoundService | MissingService>
 export function find(name: 'python'): Promise<FoundPython | MissingService>
@@ -119,6 +126,7 @@ export function startPrivateSentinel(options: {
   readonly dir?: string
   readonly log?: (line: string) => void
 }): Promise<ControlledServer>
+export function startPrivateMemcached(options?: PrivateServerOptions): Promise<ControlledServer>
 /** A server that speaks MongoDB's protocol; built at the first use on a machine. */
 export function startPrivateMongo(options?: PrivateServerOptions): Promise<ControlledServer>
 export function startPrivateRabbit(
@@ -158,6 +166,10 @@ export function probeAmqp(
   url: string,
   options?: { readonly deadlineMs?: number },
 ): Promise<{ product: string; version: string }>
+export function probeMemcached(
+  url: string,
+  options?: { readonly deadlineMs?: number },
+): Promise<{ version: string }>
 export function probeMongo(
   url: string,
   options?: { readonly deadlineMs?: number },

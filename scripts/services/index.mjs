@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { composeDown, composeRuns, composeUp, dockerProblem } from './docker.mjs'
 import { mariadb } from './mariadb.mjs'
+import { memcached } from './memcached.mjs'
 import { mongodb } from './mongodb.mjs'
 import { postgres, sweepPostgres } from './postgres.mjs'
 import { freePort, masked } from './probe.mjs'
@@ -16,6 +17,7 @@ import { sweepThrowAways } from './throw-away.mjs'
 
 export { ensurePython, probePython } from './python.mjs'
 export { probeMysql, startPrivateMariadb } from './mariadb.mjs'
+export { probeMemcached, startPrivateMemcached } from './memcached.mjs'
 export { probeMongo } from './mongodb-probe.mjs'
 export { startPrivateMongo } from './mongodb.mjs'
 export { probePostgres, startPrivatePostgres } from './postgres.mjs'
@@ -24,10 +26,18 @@ export { startPrivateRedis, startPrivateSentinel } from './redis.mjs'
 export { probeAmqp, probeRedis, freePort, masked } from './probe.mjs'
 export { readRecord, stateDir } from './state.mjs'
 
-const kinds = { redis, rabbitmq, postgres, mariadb, mongodb }
+const kinds = { redis, rabbitmq, postgres, mariadb, mongodb, memcached }
 
 /** The names that `services.mjs` understands, in the order in which they are started. */
-export const serviceNames = ['redis', 'rabbitmq', 'postgres', 'mariadb', 'mongodb', 'python']
+export const serviceNames = [
+  'redis',
+  'rabbitmq',
+  'postgres',
+  'mariadb',
+  'mongodb',
+  'memcached',
+  'python',
+]
 
 /** Environment variables through which tests learn about a service. */
 export const variables = {
@@ -35,6 +45,7 @@ export const variables = {
   rabbitmq: 'TEST_AMQP_URL',
   postgres: 'TEST_POSTGRES_URL',
   mariadb: 'TEST_MYSQL_URL',
+  memcached: 'TEST_MEMCACHED_URL',
   mongodb: 'TEST_MONGODB_URL',
   python: 'TEST_PYTHON',
 }

@@ -11,6 +11,7 @@ const requirements = [
   'kombu==5.6.2',
   'redis<6.5',
   'pymongo>=4.10,<5',
+  'python-memcached==1.62',
   // Results in databases.
   'sqlalchemy>=2,<2.2',
   'psycopg2-binary>=2.9,<3',
@@ -23,7 +24,7 @@ const requirements = [
 ]
 const probeScript = [
   'import json, platform, celery, kombu, redis, pymongo, yaml, msgpack, brotli, zstandard',
-  'import sqlalchemy, psycopg2, pymysql',
+  'import memcache, sqlalchemy, psycopg2, pymysql',
   'print(json.dumps({"python": platform.python_version(), "celery": celery.__version__,',
   '  "kombu": kombu.__version__, "redis": redis.__version__}))',
 ].join('\n')

@@ -10,6 +10,7 @@ import type {
 
 export {
   startPrivateMariadb,
+  startPrivateMemcached,
   startPrivateMongo,
   startPrivatePostgres,
   startPrivateRabbit,
@@ -29,6 +30,7 @@ interface Services {
   readonly rabbitmq: FoundService | MissingService
   readonly postgres: FoundService | MissingService
   readonly mariadb: FoundService | MissingService
+  readonly memcached: FoundService | MissingService
   readonly mongodb: FoundService | MissingService
   readonly python: FoundPython | MissingService
 }
@@ -41,12 +43,15 @@ export const brokers = {
   rabbitmq: () => services.rabbitmq,
   postgres: () => services.postgres,
   mariadb: () => services.mariadb,
+  memcached: () => services.memcached,
   mongodb: () => services.mongodb,
   python: () => services.python,
 }
 
 /** The URL of a server; throws with the reason when it is missing. Call it inside a `describeWith`. */
-export function urlOf(name: 'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb'): string {
+export function urlOf(
+  name: 'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb' | 'memcached',
+): string {
   const found = services[name]
   if (found.missing !== undefined) throw new Error(`${name} is missing: ${found.missing}`)
   return found.url

@@ -40,3 +40,7 @@ export { delayedKey, longestDelay, undelayedKey } from './transports/amqp/delay-
 /** Files that are whole or not at all, and names that may stand in a folder. */
 export { codeOf, eachOf, ifThere } from './transports/filesystem/files.ts'
 export { encodeName } from './transports/filesystem/names.ts'
+
+/** The door to Memcached. */
+export const loadMemcachedClients = () => import('./clients/memcached.ts')
+export type { MemcachedLink, MemcachedOptions, MemcachedValue } from './clients/memcached.ts'

@@ -1,12 +1,6 @@
 // Types of the test services, for tests written in TypeScript.
 export type ServiceName =
-  | 'redis'
-  | 'rabbitmq'
-  | 'postgres'
-  | 'mariadb'
-  | 'mongodb'
-  | 'memcached'
-  | 'python'
+  'redis' | 'rabbitmq' | 'postgres' | 'mariadb' | 'mongodb' | 'memcached' | 'python'
 
 /** A service that answers. `startedByUs` says that tests may break it; better, start your own. */
 export interface FoundService {

@@ -11,8 +11,17 @@ const maybeSeconds = option(optional(number(0)), undefined, 'Seconds.', planned)
 const count = (fallback: number) => option(whole(0), fallback, 'Number.', planned)
 
 export const storeOptions = {
-  cacheBackend: name,
-  cacheBackendOptions: options,
+  cacheBackend: option(
+    optional(text),
+    undefined,
+    "What `resultBackend: 'cache'` means: `memcached://host:port;host:port/` or `memory://`.",
+  ),
+  cacheBackendOptions: option(
+    mapping,
+    {},
+    "Options of the client of Memcached: `socketTimeout`, `username`, `password`; others of Python's libraries are passed over.",
+    { secret: true },
+  ),
 
   cassandraEntryTtl: maybeSeconds,
   cassandraKeyspace: name,

@@ -3,12 +3,24 @@ import type { Ambient } from '@celeriac/messaging'
 import { didYouMean } from '@celeriac/messaging/internal'
 import type { BackendClass, BackendOptions, ResultBackend } from '../backend/backend.ts'
 import { TasksError } from '../kernel/errors.ts'
+import { badBackend } from './failures.ts'
 
 export interface BackendEntry {
   load(): Promise<BackendClass>
+  /** The scheme may go on with the name of a driver of Python's, as in `postgresql+psycopg2`. */
+  readonly takesDriver?: boolean
 }
 
 const redis: BackendEntry = { load: async () => (await import('./redis/backend.ts')).RedisBackend }
+
+const memcached: BackendEntry = {
+  load: async () => (await import('./memcached/backend.ts')).MemcachedBackend,
+}
+
+const sql: BackendEntry = {
+  load: async () => (await import('./sql/backend.ts')).SqlBackend,
+  takesDriver: true,
+}
 
 export const backends = {
   memory: { load: async () => (await import('./memory.ts')).MemoryBackend },
@@ -17,10 +29,24 @@ export const backends = {
   file: {
     load: async () => (await import('./filesystem/backend.ts')).FilesystemBackend,
   },
+  'cache+memcached': memcached,
+  'cache+memcache': memcached,
+  'cache+pylibmc': memcached,
   redis,
   rediss: redis,
   'redis+socket': redis,
   rpc: { load: async () => (await import('./rpc/backend.ts')).RpcBackend },
+  'db+postgresql': sql,
+  'db+postgres': sql,
+  postgresql: sql,
+  postgres: sql,
+  'db+mysql': sql,
+  'db+mariadb': sql,
+  mysql: sql,
+  mariadb: sql,
+  'db+sqlite': sql,
+  database: sql,
+  db: sql,
   disabled: { load: async () => (await import('./disabled.ts')).DisabledBackend },
 } as const satisfies Record<string, BackendEntry>
 
@@ -30,8 +56,17 @@ export async function makeBackend(
   ambient: Ambient,
   shelf: Readonly<Record<string, BackendEntry>> = backends,
 ): Promise<ResultBackend> {
+  // As in Celery, `cache` leaves it to `cacheBackend` which one.
+  if (options.url === 'cache') {
+    const named = options.config.cacheBackend
+    if (named === undefined)
+      throw badBackend(
+        "it is 'cache', but cacheBackend does not say which, such as memcached://h:p/",
+      )
+    return await makeBackend({ ...options, url: `cache+${named}` }, ambient, shelf)
+  }
   const scheme = /^([a-z][a-z0-9+.-]*)(?::|$)/i.exec(options.url)?.[1] ?? options.url
-  const entry = shelf[scheme]
+  const entry = shelf[scheme] ?? withoutDriver(scheme, shelf)
   if (!entry) {
     throw new TasksError(
       'TASKS_CONFIG_INVALID',
@@ -40,4 +75,12 @@ export async function makeBackend(
   }
   const Backend = await entry.load()
   return new Backend(options, ambient)
+}
+
+function withoutDriver(
+  scheme: string,
+  shelf: Readonly<Record<string, BackendEntry>>,
+): BackendEntry | undefined {
+  const entry = shelf[scheme.replace(/\+[a-z0-9_]+$/i, '')]
+  return entry?.takesDriver ? entry : undefined
 }

@@ -42,5 +42,6 @@ function suite(name: string, url: () => string): void {
 
 describeWith('postgres', 'on PostgreSQL', () => suite('postgresql', () => urlOf('postgres')))
 describeWith('mariadb', 'on MariaDB', () => suite('mysql', () => urlOf('mariadb')))
-describe('on SQLite', () =>
-  suite('sqlite', () => `db+sqlite:///${path.join(folder, 'results.db')}`))
+describe('on SQLite', () => {
+  suite('sqlite', () => `db+sqlite:///${path.join(folder, 'results.db')}`)
+})

@@ -2,7 +2,8 @@
 import path from 'node:path'
 import { maskUrl, type ConnectOptions } from '@celeriac/messaging'
 import type { BackendOptions } from '../../backend/backend.ts'
-import { badBackend, backendTarget, camelOptions } from '../failures.ts'
+import { isMapping } from '../../config/option.ts'
+import { badBackend, backendTarget, camelOptions, knownOptions } from '../failures.ts'
 
 export type SqlAddress =
   | { readonly kind: 'postgresql' | 'mysql'; readonly target: ConnectOptions['target'] }
@@ -25,7 +26,7 @@ const form = /^(?:db\+)?([a-z0-9]+)(?:\+[a-z0-9_]+)?(?::(.*))?$/is
 export function sqlAddress(
   options: Pick<BackendOptions, 'url' | 'config' | 'options'>,
 ): SqlAddress {
-  const { databaseUrl, databaseEngineOptions = {} } = options.config
+  const { databaseUrl } = options.config
   const isNamed = /^(?:database|db)(?::(?:\/\/)?)?$/i.test(options.url)
   if (isNamed && databaseUrl === undefined) {
     throw badBackend(`'${options.url}' needs the setting databaseUrl, which says where it is`)
@@ -38,7 +39,7 @@ export function sqlAddress(
       `'${maskUrl(url)}' names no database that is known here: ${Object.keys(kinds).join(', ')}`,
     )
   }
-  const connectArgs = objectOf(camelOptions(databaseEngineOptions)['connectArgs'])
+  const { connectArgs } = readEngineOptions(options.config)
   if (kind === 'sqlite') return sqliteAddress(rest, connectArgs)
   const given = { ...connectArgs, ...options.options }
   const target = backendTarget(`${kind}:${rest}`, [kind], given, () => ports[kind])
@@ -64,6 +65,39 @@ function sqliteAddress(rest: string, connectArgs: Readonly<Record<string, unknow
   }
 }
 
-export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
+/** What `create_engine` of SQLAlchemy takes; what only pools there have is passed over. */
+const engineOptions = [
+  'connectArgs',
+  'poolRecycle',
+  'poolPrePing',
+  'poolSize',
+  'maxOverflow',
+  'poolTimeout',
+  'poolUseLifo',
+  'poolResetOnReturn',
+  'poolLoggingName',
+  'loggingName',
+  'poolclass',
+  'echo',
+  'echoPool',
+  'hideParameters',
+  'isolationLevel',
+  'executionOptions',
+  'future',
+]
+
+/** Seconds a link may get old, and arguments for the driver; throws `TASKS_CONFIG_INVALID` for unknown names. */
+export function readEngineOptions({
+  databaseEngineOptions = {},
+}: Pick<BackendOptions['config'], 'databaseEngineOptions'>): {
+  readonly recycleMs: number
+  readonly connectArgs: Readonly<Record<string, unknown>>
+} {
+  const options = camelOptions(databaseEngineOptions)
+  knownOptions(options, engineOptions, 'databaseEngineOptions')
+  const { poolRecycle, connectArgs } = options
+  return {
+    recycleMs: typeof poolRecycle === 'number' && poolRecycle > 0 ? poolRecycle * 1000 : Infinity,
+    connectArgs: isMapping(connectArgs) ? connectArgs : {},
+  }
 }

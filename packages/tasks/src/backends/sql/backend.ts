@@ -18,8 +18,8 @@ import type { ResultRecord } from '../../backend/result-record.ts'
 import type { ResultTree } from '../../canvas/result-tree.ts'
 import { TasksError } from '../../kernel/errors.ts'
 import { lastOfEach } from '../batches.ts'
-import { backendClosed, backendFailed, camelOptions } from '../failures.ts'
-import { sqlAddress, type SqlAddress } from './address.ts'
+import { backendClosed, backendFailed } from '../failures.ts'
+import { readEngineOptions, sqlAddress, type SqlAddress } from './address.ts'
 import type { Dialect, Listening } from './dialect.ts'
 import { readGroup, writeGroup } from './groups.ts'
 import { loadKysely, makeDatabase } from './kysely.ts'
@@ -216,12 +216,11 @@ export class SqlBackend implements ResultBackend {
   }
 
   #newLinks(deadlineMs: number): Links {
-    const { poolRecycle } = camelOptions(this.#config.databaseEngineOptions ?? {})
     return new Links(() => this.#dialect.open(deadlineMs), {
       clock: this.#ambient.clock,
       deadlineMs,
       isShortLived: this.#config.databaseShortLivedSessions === true,
-      recycleMs: typeof poolRecycle === 'number' && poolRecycle > 0 ? poolRecycle * 1000 : Infinity,
+      recycleMs: readEngineOptions(this.#config).recycleMs,
     })
   }
 

@@ -28,7 +28,7 @@ const longest = 155
 /** Throws when the value cannot be carried, or `MESSAGING_TOO_LARGE`. */
 export function rowOf(record: ResultRecord, codec: ResultCodec): TaskRow {
   const { taskId, status, result, traceback, dateDone, extended } = record
-  if ([...taskId].length > longest) {
+  if (Array.from(taskId).length > longest) {
     throw tooLarge(`an id of a task has at most ${longest} characters, found '${taskId}'`)
   }
   return {
@@ -112,7 +112,7 @@ function shortened(text: string | undefined): string | null {
   if (text === undefined) return null
   return text.length <= longest
     ? withoutNul(text)
-    : [...withoutNul(text)].slice(0, longest).join('')
+    : Array.from(withoutNul(text)).slice(0, longest).join('')
 }
 
 /** ISO 8601 with an offset (UTC without one) → UTC as databases write it; microseconds stay. */

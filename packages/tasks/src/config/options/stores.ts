@@ -74,23 +74,39 @@ export const storeOptions = {
   elasticsearchTimeout: maybeSeconds,
   elasticsearchSaveMetaAsText: option(flag, true, 'Text instead of JSON.', planned),
 
-  databaseUrl: option(optional(anyText), undefined, 'Legacy URL.', {
-    ...secret,
-    oldName: 'CELERY_RESULT_DBURI',
-  }),
-  databaseEngineOptions: option(mapping, {}, 'Options of the engine.', {
-    ...planned,
-    oldName: 'CELERY_RESULT_ENGINE_OPTIONS',
-  }),
+  databaseUrl: option(
+    optional(anyText),
+    undefined,
+    'Where the tables of results are, for the backend `database`.',
+    { secret: true, oldName: 'CELERY_RESULT_DBURI' },
+  ),
+  databaseEngineOptions: option(
+    mapping,
+    {},
+    'Of SQLAlchemy: `connectArgs` and `poolRecycle` have a meaning here, the other names none.',
+    { oldName: 'CELERY_RESULT_ENGINE_OPTIONS' },
+  ),
   databaseEngineCallback: name,
-  databaseShortLivedSessions: option(flag, false, 'A session for each operation.', {
-    ...planned,
-    oldName: 'CELERY_RESULT_DB_SHORT_LIVED_SESSIONS',
-  }),
-  databaseTableSchemas: option(optional(mapping), undefined, 'Schemas of the tables.', planned),
-  databaseTableNames: option(optional(mapping), undefined, 'Names of the tables.', {
-    ...planned,
-    oldName: 'CELERY_RESULT_DB_TABLENAMES',
-  }),
-  databaseCreateTablesAtSetup: option(flag, true, 'Create tables at start.', planned),
+  databaseShortLivedSessions: option(
+    flag,
+    false,
+    'The link to the database is closed whenever nothing is under way on it.',
+    { oldName: 'CELERY_RESULT_DB_SHORT_LIVED_SESSIONS' },
+  ),
+  databaseTableSchemas: option(
+    optional(mapping),
+    undefined,
+    'Schemas of the tables: `task` and `group`.',
+  ),
+  databaseTableNames: option(
+    optional(mapping),
+    undefined,
+    'Names of the tables: `task` and `group`; else `celery_taskmeta` and `celery_tasksetmeta`.',
+    { oldName: 'CELERY_RESULT_DB_TABLENAMES' },
+  ),
+  databaseCreateTablesAtSetup: option(
+    flag,
+    true,
+    'Tables are made when the backend is opened; else when they are first used.',
+  ),
 } as const

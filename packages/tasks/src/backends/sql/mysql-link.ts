@@ -67,7 +67,10 @@ function connectionOptions(target: Target, timeoutMs: number): Mysql.ConnectionO
     enableKeepAlive: true,
     // A Date would be in the zone of this process.
     dateStrings: true,
-    ...(ssl && { ssl: ssl as Mysql.SslOptions }),
+    // The driver compares no names unless it is told to.
+    ...(ssl && {
+      ssl: { ...ssl, verifyIdentity: !ssl.checkServerIdentity } as Mysql.SslOptions,
+    }),
   }
 }
 

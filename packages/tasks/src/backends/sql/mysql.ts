@@ -1,5 +1,7 @@
 /** MySQL and MariaDB; the latter has sequences, and SQLAlchemy uses them. */
 import type { Ambient, ConnectOptions } from '@celeriac/messaging'
+import { tlsOf } from '@celeriac/messaging/internal'
+import { asConfig } from '../failures.ts'
 import { databaseCode, type Dialect, type FoundTable, type Place } from './dialect.ts'
 import type { Database, Sql } from './kysely.ts'
 import { openMysql } from './mysql-link.ts'
@@ -12,6 +14,8 @@ export function mysqlDialect(
   target: ConnectOptions['target'],
   { clock }: Pick<Ambient, 'clock'>,
 ): Dialect {
+  // What is wrong with its options is known before anybody connects.
+  asConfig(() => tlsOf(target, false))
   return {
     title: 'MySQL',
     // SQLAlchemy's `blob` and `text` end at 64 kB; to Python these are the same.

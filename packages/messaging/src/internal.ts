@@ -44,3 +44,7 @@ export { encodeName } from './transports/filesystem/names.ts'
 /** The door to Memcached. */
 export const loadMemcachedClients = () => import('./clients/memcached.ts')
 export type { MemcachedLink, MemcachedOptions, MemcachedValue } from './clients/memcached.ts'
+
+/** The door to MongoDB. */
+export const loadMongoClients = () => import('./clients/mongodb.ts')
+export type { MongoDocument, MongoLink } from './clients/mongodb.ts'

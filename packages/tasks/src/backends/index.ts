@@ -13,6 +13,9 @@ export interface BackendEntry {
 
 const redis: BackendEntry = { load: async () => (await import('./redis/backend.ts')).RedisBackend }
 
+const mongodb: BackendEntry = {
+  load: async () => (await import('./mongodb/backend.ts')).MongoBackend,
+}
 const memcached: BackendEntry = {
   load: async () => (await import('./memcached/backend.ts')).MemcachedBackend,
 }
@@ -32,6 +35,8 @@ export const backends = {
   'cache+memcached': memcached,
   'cache+memcache': memcached,
   'cache+pylibmc': memcached,
+  mongodb,
+  'mongodb+srv': mongodb,
   redis,
   rediss: redis,
   'redis+socket': redis,

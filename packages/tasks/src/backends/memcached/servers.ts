@@ -3,12 +3,12 @@
  * and which of them has a key: the same that Python's client libraries ask.
  */
 import { crc32 } from 'node:zlib'
-import { MessagingError, type Ambient } from '@celeriac/messaging'
-import { loadMemcachedClients, sleep, type MemcachedLink } from '@celeriac/messaging/internal'
-import { backendClosed, backendTarget, badBackend, knownOptions } from '../failures.ts'
+import type { Ambient } from '@celeriac/messaging'
+import { loadMemcachedClients, type MemcachedLink } from '@celeriac/messaging/internal'
+import { backendTarget, badBackend, knownOptions } from '../failures.ts'
+import { Relink } from '../relink.ts'
 
 const schemes = ['cache+memcached', 'cache+memcache', 'cache+pylibmc']
-const firstPauseMs = 50
 /** As python-memcached: a server that says nothing for so long is away. */
 const defaultSeconds = 3
 
@@ -133,84 +133,43 @@ export function jenkinsHash(key: string): number {
 
 export class Servers {
   readonly #place: Place
-  readonly #ambient: Ambient
-  readonly #links: (Promise<MemcachedLink> | undefined)[]
-  #isClosed = false
+  readonly #links: readonly Relink<MemcachedLink>[]
 
-  constructor(place: Place, ambient: Ambient) {
+  constructor(place: Place, { clock }: Ambient) {
+    const { addresses, username, password, timeoutMs } = place
     this.#place = place
-    this.#ambient = ambient
-    this.#links = place.addresses.map(() => undefined)
+    this.#links = addresses.map(
+      (address) =>
+        new Relink({
+          open: async () => {
+            const { MemcachedLink } = await loadMemcachedClients()
+            return await MemcachedLink.open({ ...address, username, password, timeoutMs, clock })
+          },
+          isOver: (link) => link.isOver,
+          close: (link) => link.close(),
+          clock,
+          timeoutMs,
+        }),
+    )
   }
 
   /** Rejects when one of the servers cannot be reached. */
   async open(): Promise<void> {
-    await Promise.all(this.#links.map((_, i) => this.#link(i)))
+    await Promise.all(this.#links.map((link) => link.open()))
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    const links = await Promise.all(
-      this.#links.map(async (link) => await link?.catch(() => undefined)),
-    )
-    for (const link of links) link?.close()
+    await Promise.all(this.#links.map((link) => link.close()))
   }
 
-  /**
-   * Runs `work` over the link to the server of a key; again, as long as its time lasts, after a link that
-   * broke. `once`: not again after anything was sent.
-   */
-  async run<T>(
+  /** Runs `work` over the link to the server of a key; see `Relink.run`. */
+  run<T>(
     key: string,
     work: (link: MemcachedLink) => Promise<T>,
-    { once = false } = {},
+    options?: { once?: boolean },
   ): Promise<T> {
-    const { clock } = this.#ambient
-    const { addresses, hash, timeoutMs } = this.#place
-    const place = addresses.length === 1 ? 0 : hash(key) % addresses.length
-    const untilMs = clock.monotonic() + timeoutMs
-    for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
-      let isSent = false
-      try {
-        const link = await this.#link(place)
-        isSent = true
-        return await work(link)
-      } catch (error) {
-        const isLost = MessagingError.is(error) && error.fault === 'connection'
-        const isLate = clock.monotonic() + pauseMs > untilMs
-        if (!isLost || isLate || this.#isClosed || (once && isSent)) throw error
-        await sleep(clock, pauseMs)
-      }
-    }
-  }
-
-  async #link(place: number): Promise<MemcachedLink> {
-    if (this.#isClosed) throw backendClosed()
-    const known = this.#links[place]
-    if (known && !(await known).isOver) return await known
-    // Somebody else may have seen it while this one waited.
-    if (this.#links[place] === known) {
-      const opening = this.#open(place)
-      this.#links[place] = opening
-      opening.catch(() => {
-        if (this.#links[place] === opening) this.#links[place] = undefined
-      })
-    }
-    return await this.#links[place]!
-  }
-
-  async #open(place: number): Promise<MemcachedLink> {
-    const { MemcachedLink } = await loadMemcachedClients()
-    const { addresses, username, password, timeoutMs } = this.#place
-    const address = addresses[place]!
-    const link = await MemcachedLink.open({
-      ...address,
-      username,
-      password,
-      timeoutMs,
-      clock: this.#ambient.clock,
-    })
-    if (this.#isClosed) link.close()
-    return link
+    const { hash } = this.#place
+    const count = this.#links.length
+    return this.#links[count === 1 ? 0 : hash(key) % count]!.run(work, options)
   }
 }

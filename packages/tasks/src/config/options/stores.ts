@@ -61,7 +61,12 @@ export const storeOptions = {
 
   couchbaseBackendSettings: settings,
   arangodbBackendSettings: settings,
-  mongodbBackendSettings: settings,
+  mongodbBackendSettings: option(
+    optional(mapping),
+    undefined,
+    'Host, port, user, password, database, taskmetaCollection, groupmetaCollection and options of the driver; they go before the URL.',
+    { secret: true },
+  ),
 
   cosmosdbsqlDatabaseName: option(text, 'celerydb', 'Database.', planned),
   cosmosdbsqlCollectionName: option(text, 'celerycol', 'Collection.', planned),

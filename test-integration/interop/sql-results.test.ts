@@ -1,6 +1,6 @@
 // Python Celery and we on the same tables of results: whoever makes them, each reads what the other wrote.
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, expect, it } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { RemoteError, type AsyncResult, type Celeriac } from '@celeriac/tasks'
 import { quietApp, removeQueues } from '../fixtures/clients.ts'
 import { databases, type DatabasePlace } from '../fixtures/databases.ts'
@@ -211,3 +211,150 @@ for (const [kind, first, isExtended] of places) {
     })
   })
 }
+
+for (const kind of ['postgres', 'mariadb'] as const) {
+  describeWith([kind, 'python'], `tables of results on ${kind}`, () => {
+    const cleanups: (() => Promise<unknown>)[] = []
+    afterEach(async () => {
+      for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+    })
+
+    async function newPlace() {
+      const place = await databases[kind]()
+      cleanups.push(() => place.remove())
+      const { url, schema } = place
+      const schemas = schema === undefined ? undefined : { task: schema, group: schema }
+      const python = async () => {
+        const settings = { ...(schemas && { database_table_schemas: schemas }) }
+        const client = await PythonClient.start({
+          broker: 'memory://',
+          backend: url,
+          queue: 'q',
+          settings,
+        })
+        cleanups.push(() => client.stop())
+        return client
+      }
+      const ours = async () => {
+        const app = quietApp({
+          broker: 'memory://',
+          backend: url,
+          ...(schemas && { databaseTableSchemas: schemas }),
+        })
+        cleanups.push(() => app.close())
+        return await app.backend()
+      }
+      const looks = kind === 'postgres' ? postgresTables(schema!) : mariadbTables
+      const tables = async () => {
+        const found = []
+        for (const sql of looks) found.push(await place.query(sql))
+        return found
+      }
+      return { python, ours, tables }
+    }
+
+    const postgresTables = (schema: string) => [
+      `SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default
+       FROM information_schema.columns WHERE table_schema = '${schema}' ORDER BY 1, ordinal_position`,
+      `SELECT indexname, replace(indexdef, '${schema}', '') AS def FROM pg_indexes
+       WHERE schemaname = '${schema}' ORDER BY 1`,
+      `SELECT sequencename, data_type, start_value, increment_by, cycle FROM pg_sequences
+       WHERE schemaname = '${schema}' ORDER BY 1`,
+    ]
+
+    // Ours hold more than 64 kB of bytes and of text.
+    const mariadbTables = [
+      `SELECT table_name, column_name, replace(column_type, 'long', '') AS type, is_nullable,
+         column_default, column_key, extra
+       FROM information_schema.columns WHERE table_schema = database() ORDER BY 1, ordinal_position`,
+      `SELECT table_name, index_name, column_name, non_unique
+       FROM information_schema.statistics WHERE table_schema = database() ORDER BY 1, 2`,
+    ]
+
+    it('are the same whoever makes them', async () => {
+      const [one, other] = [await newPlace(), await newPlace()]
+      await (await one.ours()).open()
+      await (await other.python()).call('look', { id: 'a' })
+
+      const tables = await one.tables()
+      expect(tables[0]!.length).toBeGreaterThanOrEqual(16)
+      expect(tables).toEqual(await other.tables())
+    })
+
+    it('are made when Python and many of us come first at the same time', async () => {
+      const place = await newPlace()
+      const python = await place.python()
+      const backends = await Promise.all(Array.from({ length: 6 }, () => place.ours()))
+
+      await Promise.all([
+        python.call('look', { id: 'a' }),
+        ...backends.map(async (backend) => await backend.open()),
+      ])
+
+      const ids = await Promise.all(
+        backends.map((backend, i) => store(backend, record('SUCCESS', i))),
+      )
+      const seen = await Promise.all(ids.map((id) => python.call<Look>('look', { id })))
+      expect(seen.map(({ info }) => info)).toEqual([0, 1, 2, 3, 4, 5])
+    })
+  })
+}
+
+describeWith(['postgres', 'redis', 'python'], 'results that are pickled altogether', () => {
+  it('are read by both: values, arguments, exceptions as objects', async () => {
+    const place = await databases.postgres()
+    const queue = uniqueName('sql-pickles')
+    const schemas = { task: place.schema!, group: place.schema! }
+    const common = { broker: urlOf('redis'), backend: place.url, queue }
+    const settings = {
+      result_serializer: 'pickle',
+      accept_content: ['json', 'pickle'],
+      result_extended: true,
+      database_table_schemas: schemas,
+    }
+    const [worker, python] = await Promise.all([
+      PythonWorker.start({ ...common, settings, pool: 'solo' }),
+      PythonClient.start({ ...common, settings }),
+    ])
+    const app = quietApp({
+      broker: common.broker,
+      backend: common.backend,
+      taskDefaultQueue: queue,
+      resultSerializer: 'pickle',
+      resultExtended: true,
+      databaseTableSchemas: schemas,
+    })
+    try {
+      const fail = app.remote<(kind: string, message: string) => number>('py.fail')
+      const echo = app.remote<(value: unknown) => unknown>('py.echo')
+      const backend = await app.backend()
+
+      const sent = await echo.delay({ a: [1, 'é'] })
+      expect(await sent.get({ timeout: 20 })).toEqual({ a: [1, 'é'] })
+      expect((await sent.info())!.extended!.args).toEqual([{ a: [1, 'é'] }])
+      for (const [kind, module] of [
+        ['KeyError', 'builtins'],
+        ['PaymentDeclined', 'pyproj'],
+      ] as const) {
+        const error = await (
+          await fail.delay(kind, 'no')
+        )
+          .get({ timeout: 20 })
+          .catch((reason: unknown) => reason)
+        expect(error).toMatchObject({ excType: kind, excModule: module, args: ['no'] })
+      }
+
+      const exception = { exc_type: 'KeyError', exc_message: ['x'], exc_module: 'builtins' }
+      const id = await store(backend, record('FAILURE', exception, { extended }))
+      expect(await python.call('get', { id })).toMatchObject({
+        error: { type: 'KeyError', module: 'builtins', args: ['x'] },
+      })
+      expect(await python.call('look', { id })).toMatchObject(extended)
+    } finally {
+      await Promise.all([worker.stop(), python.stop()])
+      await app.close()
+      await removeQueues(common.broker, [queue])
+      await place.remove()
+    }
+  }, 60_000)
+})

@@ -20,7 +20,7 @@ export const ranks = {
     ['config', 'protocol', 'schedule', 'routing'],
     ['canvas', 'schedules'],
     ['backend'],
-    ['backends', 'result', 'events', 'control'],
+    ['backends', 'result', 'events', 'control', 'security'],
     ['client'],
     ['execution'],
     ['app', 'pool'],

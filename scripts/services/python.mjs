@@ -16,6 +16,8 @@ const requirements = [
   'sqlalchemy>=2,<2.2',
   'psycopg2-binary>=2.9,<3',
   'pymysql>=1.1,<2',
+  // Signed messages.
+  'cryptography>=44,<47',
   // Kombu's codecs.
   'pyyaml',
   'msgpack',
@@ -24,7 +26,7 @@ const requirements = [
 ]
 const probeScript = [
   'import json, platform, celery, kombu, redis, pymongo, yaml, msgpack, brotli, zstandard',
-  'import memcache, sqlalchemy, psycopg2, pymysql',
+  'import memcache, sqlalchemy, psycopg2, pymysql, cryptography',
   'print(json.dumps({"python": platform.python_version(), "celery": celery.__version__,',
   '  "kombu": kombu.__version__, "redis": redis.__version__}))',
 ].join('\n')
@@ -129,7 +131,7 @@ async function installWithApt(log) {
   if (!found.path) {
     const codecs = ['python3-yaml', 'python3-msgpack', 'python3-brotli', 'python3-zstandard']
     const databases = ['python3-sqlalchemy', 'python3-psycopg2', 'python3-pymysql']
-    const clients = ['python3-redis', 'python3-pymongo', ...databases]
+    const clients = ['python3-redis', 'python3-pymongo', 'python3-cryptography', ...databases]
     await aptInstall(['celery', ...clients, ...codecs], log)
     found = await attempt('/usr/bin/python3', 'packages of the system')
   }

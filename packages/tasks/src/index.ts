@@ -21,16 +21,19 @@ export {
   NotRegistered,
   Reject,
   Retry,
+  SecurityError,
   SoftTimeLimitExceeded,
   TaskRevokedError,
   TasksError,
   TimeLimitExceeded,
   TimeoutError,
   WorkerLostError,
+  type SecurityCode,
   type TasksCode,
 } from './kernel/errors.ts'
 export type { Redaction, TaskHooks, TaskOutcome } from './execution/runnable.ts'
 export { RemoteError } from './protocol/failures.ts'
+export type { SecurityOptions } from './security/setup.ts'
 export type { Config, Settings } from './config/options.ts'
 export type { TaskContext, TaskRequest } from './execution/context.ts'
 export type { TaskOptions } from './app/task-options.ts'

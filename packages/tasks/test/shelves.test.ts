@@ -8,7 +8,7 @@ const here = (path: string): URL => new URL(path, import.meta.url)
 const readme = readFileSync(here('../README.md'), 'utf8')
 
 describe('the shelf of result backends', () => {
-  const own = ['memory', 'sqlite', 'redis']
+  const own = ['memory', 'sqlite', 'redis', 'rpc']
   it.each(own)('has %s in its table, its tests and the README', (name) => {
     expect(Object.keys(backends)).toContain(name)
     const tests = [
@@ -46,6 +46,7 @@ describe('the public names', () => {
       'Reject',
       'RemoteError',
       'Retry',
+      'SecurityError',
       'SoftTimeLimitExceeded',
       'TaskRevokedError',
       'TasksError',

@@ -2,7 +2,14 @@
  * The app: settings, tasks by name, and one set of services behind them. Everything that talks to a broker
  * is asynchronous, so settings from files are read when the first of those is called.
  */
-import { type Ambient, type Logger } from '@celeriac/messaging'
+import {
+  serializers as shelf,
+  systemAmbient,
+  type Ambient,
+  type Compressor,
+  type Logger,
+  type Serializer,
+} from '@celeriac/messaging'
 import { Signals } from '@celeriac/messaging/internal'
 import type { Plan, ResultTree } from '../canvas/index.ts'
 import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
@@ -14,13 +21,14 @@ import type { ResultBackend } from '../backend/backend.ts'
 import { TasksError } from '../kernel/errors.ts'
 import { importFile, type ModuleImporter } from '../kernel/module-importer.ts'
 import type { AppSignals } from '../kernel/signals.ts'
+import { authSerializer, type SecurityOptions } from '../security/setup.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
 import { enrol } from './shared.ts'
 import { planOf, remember, runHere } from './sending.ts'
 import { Registry } from './registry.ts'
 import { registerBuiltins } from './builtins.ts'
-import { Services } from './services.ts'
+import { Services, type ExtraCodecs } from './services.ts'
 import { makeTask, type AnyFunction, type Task, type TaskOptions } from './task.ts'
 import type { TaskContext } from '../execution/context.ts'
 import type { ArgumentsSchema, MadeArguments, TakenArguments } from './typed.ts'
@@ -37,6 +45,10 @@ export interface AppOptions extends Settings {
   readonly ambient?: Partial<Ambient>
   /** Read the environment and `celeryconfig`; default true. */
   readonly loadConfig?: boolean
+  /** More serializers, found by name and content type; they win over the built-in ones. */
+  readonly serializers?: readonly Serializer[]
+  /** The same for compressors. */
+  readonly compressors?: readonly Compressor[]
   /** Shared tasks are sent through this app from now on; default true. */
   readonly setAsCurrent?: boolean
 }
@@ -53,6 +65,8 @@ export class Celeriac {
   readonly [brand] = true
   readonly #ambient: Partial<Ambient>
   readonly #loads: boolean
+  readonly #codecs: ExtraCodecs
+  #security: SecurityOptions | undefined
   readonly #code: Record<string, unknown>
   readonly #files: string[] = []
   #overrides: Record<string, unknown> = {}
@@ -63,11 +77,13 @@ export class Celeriac {
 
   /** Throws a ConfigError for settings that are unknown or not what they should be. */
   constructor(name = 'celeriac', options: AppOptions = {}) {
-    const { broker, backend, module, ambient, loadConfig, setAsCurrent, ...settings } = options
+    const { broker, backend, module, ambient, loadConfig, setAsCurrent, ...others } = options
+    const { serializers, compressors, ...settings } = others
     this.name = name
     this.module = module
     this.#ambient = ambient ?? {}
     this.#loads = loadConfig ?? true
+    this.#codecs = { serializers, compressors }
     this.#code = { ...settings }
     if (broker !== undefined) this.#code['brokerUrl'] = broker
     if (backend !== undefined) this.#code['resultBackend'] = backend
@@ -98,6 +114,18 @@ export class Celeriac {
     this.#mustNotBeSetUp('override')
     resolve([{ from: 'the command line', settings }])
     this.#overrides = { ...this.#overrides, ...settings }
+    return this
+  }
+
+  /**
+   * Signs every task that is sent and takes none that is not signed by somebody in the store: adds the
+   * serializer `auth`, which `taskSerializer` and `acceptContent` must name. What is left out comes from the
+   * settings; files are read at the first use, which rejects with why they cannot be used. Celery:
+   * `setup_security`.
+   */
+  setupSecurity(options: SecurityOptions = {}): this {
+    this.#mustNotBeSetUp('setupSecurity')
+    this.#security = options
     return this
   }
 
@@ -304,9 +332,32 @@ export class Celeriac {
     sources.push({ from: 'the command line', settings: this.#overrides })
     const resolved = resolve(sources)
     this.#warnings = [...warnings, ...resolved.warnings]
-    const services = new Services(resolved.config, this.registry, this.signals, this.#ambient)
+    const services = new Services(
+      resolved.config,
+      this.registry,
+      this.signals,
+      this.#ambient,
+      await this.#withAuth(resolved.config),
+    )
     this.#services = services
     return services
+  }
+
+  async #withAuth(config: Config): Promise<ExtraCodecs> {
+    const own = this.#codecs.serializers ?? []
+    if (this.#security) {
+      const { clock } = systemAmbient(this.#ambient)
+      const serializers = [...Object.values(shelf), ...own]
+      const auth = await authSerializer(config, this.#security, { clock, serializers })
+      return { ...this.#codecs, serializers: [...own, auth] }
+    }
+    const { taskSerializer, resultSerializer, acceptContent } = config
+    const wanted = [taskSerializer, resultSerializer, ...acceptContent]
+    if (!wanted.includes('auth') || own.some(({ name }) => name === 'auth')) return this.#codecs
+    throw new TasksError(
+      'TASKS_CONFIG_INVALID',
+      "the settings name the serializer 'auth', which is there after app.setupSecurity(); call it where the app is made",
+    )
   }
 
   #mustNotBeSetUp(what: string): void {

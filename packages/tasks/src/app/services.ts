@@ -3,13 +3,17 @@
  * first use, so that a program that only defines tasks connects to nothing.
  */
 import {
+  compressors,
   Connection,
   LamportClock,
+  serializers,
   systemAmbient,
   type Ambient,
+  type Compressor,
   type ConnectionOptions,
   type Logger,
   type Producer,
+  type Serializer,
 } from '@celeriac/messaging'
 import type { Signals } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
@@ -32,6 +36,12 @@ import type { Registry } from './registry.ts'
 /** Where everything lives when nothing is configured: one file in the working directory. */
 export const embeddedUrl = 'sqlite://'
 
+/** Ways to write bodies that are not on the shelves; they win over those of the same name. */
+export interface ExtraCodecs {
+  readonly serializers?: readonly Serializer[] | undefined
+  readonly compressors?: readonly Compressor[] | undefined
+}
+
 export class Services {
   readonly ambient: Ambient
   readonly config: Config
@@ -47,6 +57,7 @@ export class Services {
   readonly #registry: Registry
   readonly #signals: Signals<AppSignals>
   readonly #log: Logger
+  readonly #codecs: ExtraCodecs
   #connection: Connection | undefined
   #producer: Producer | undefined
   #backend: Promise<ResultBackend> | undefined
@@ -59,9 +70,11 @@ export class Services {
     registry: Registry,
     signals: Signals<AppSignals>,
     ambient: Partial<Ambient>,
+    codecs: ExtraCodecs = {},
   ) {
     this.ambient = systemAmbient(ambient)
     this.config = config
+    this.#codecs = codecs
     this.#registry = registry
     this.#signals = signals
     this.#log = this.ambient.log
@@ -109,7 +122,7 @@ export class Services {
 
   /** Opens with its first use. */
   get connection(): Connection {
-    this.#connection ??= makeConnection(this.config, this.ambient)
+    this.#connection ??= makeConnection(this.config, this.ambient, this.#codecs)
     return this.#connection
   }
 
@@ -194,7 +207,7 @@ export class Services {
   }
 }
 
-function makeConnection(config: Config, ambient: Ambient): Connection {
+function makeConnection(config: Config, ambient: Ambient, extra: ExtraCodecs): Connection {
   return new Connection(config.brokerUrl ?? embeddedUrl, {
     connectTimeout: config.brokerConnectionTimeout,
     heartbeat: config.brokerHeartbeat ?? 0,
@@ -202,6 +215,8 @@ function makeConnection(config: Config, ambient: Ambient): Connection {
     ...failoverOf(config),
     transportOptions: { ...tlsOf(config.brokerUseSsl), ...config.brokerTransportOptions },
     accept: config.acceptContent,
+    serializers: [...Object.values(serializers), ...(extra.serializers ?? [])],
+    compressors: [...Object.values(compressors), ...(extra.compressors ?? [])],
     ambient,
   })
 }

@@ -6,6 +6,7 @@
 /** Stable names of everything that can go wrong here. Texts may change, codes do not. */
 export type TasksCode =
   | ConfigCode
+  | SecurityCode
   | 'TASKS_APP_NOT_FOUND'
   | 'TASKS_APP_INVALID'
   | 'TASKS_UNKNOWN_TASK'
@@ -43,6 +44,16 @@ export type ConfigCode =
   | 'TASKS_CONFIG_MIXED'
   | 'TASKS_CONFIG_LOAD_FAILED'
 
+export type SecurityCode =
+  | 'TASKS_SECURITY_KEY_INVALID'
+  | 'TASKS_SECURITY_CERTIFICATE_INVALID'
+  | 'TASKS_SECURITY_CERTIFICATE_EXPIRED'
+  | 'TASKS_SECURITY_CERTIFICATE_DUPLICATE'
+  | 'TASKS_SECURITY_MESSAGE_INVALID'
+  | 'TASKS_SECURITY_SIGNER_UNKNOWN'
+  | 'TASKS_SECURITY_SIGNATURE_INVALID'
+  | 'TASKS_SECURITY_CONTENT_REFUSED'
+
 const brand = Symbol.for('celeriac.tasks.error')
 
 /** Root of every error this package throws; `code` is stable, `message` is not. */
@@ -71,6 +82,14 @@ export class ConfigError extends TasksError {
     super(code, message, options)
     this.name = 'ConfigError'
     this.key = key
+  }
+}
+
+/** A key or certificate that cannot be used, or a message that is not signed by somebody who is trusted. */
+export class SecurityError extends TasksError {
+  constructor(code: SecurityCode, message: string, options?: ErrorOptions) {
+    super(code, message, options)
+    this.name = 'SecurityError'
   }
 }
 

@@ -8,6 +8,7 @@ import {
   NotRegistered,
   Reject,
   Retry,
+  SecurityError,
   SoftTimeLimitExceeded,
   TaskRevokedError,
   TasksError,
@@ -29,6 +30,11 @@ describe('errors', () => {
     ['MaxRetriesExceededError', 'TASKS_MAX_RETRIES', new MaxRetriesExceededError('a', 'id')],
     ['TaskRevokedError', 'TASKS_REVOKED', new TaskRevokedError()],
     ['ChordError', 'TASKS_CHORD_FAILED', new ChordError('x')],
+    [
+      'SecurityError',
+      'TASKS_SECURITY_KEY_INVALID',
+      new SecurityError('TASKS_SECURITY_KEY_INVALID', 'x'),
+    ],
     ['ConfigError', 'TASKS_CONFIG_INVALID', new ConfigError('TASKS_CONFIG_INVALID', 'x')],
   ])('%s has the code %s', (name, code, error) => {
     expect([error.name, error.code]).toEqual([name, code])

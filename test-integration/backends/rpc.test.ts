@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Connection, queue, silentLogger, systemAmbient } from '@celeriac/messaging'
-import { FaultProxy } from '@celeriac/messaging/testing'
+import { FaultProxy, StrictAmqpProxy } from '@celeriac/messaging/testing'
+import { chord, group } from '@celeriac/tasks'
 import { backends, resultCodec } from '@celeriac/tasks/internal'
 import { backendOptions, backendSuite, type BackendHarness } from '@celeriac/tasks/testing'
 import { quietApp, removeQueues } from '../fixtures/clients.ts'
 import { OurWorker } from '../fixtures/our-worker.ts'
 import { until } from '../fixtures/waiting.ts'
-import { describeWith, uniqueName, urlOf } from '../services/brokers.ts'
+import { describeWith, startPrivateRabbit, uniqueName, urlOf } from '../services/brokers.ts'
 
 const RpcBackend = await backends.rpc.load()
 const ambient = systemAmbient({ log: silentLogger })
@@ -179,7 +180,6 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
         queue: name,
       })
       try {
-        const { chord, group } = await import('@celeriac/tasks')
         const progress = app.remote<(ms: number) => string>('js.progress')
         const total = app.remote<(values: readonly number[]) => number>('js.total')
         const wait = app.remote<(ms: number) => number>('js.wait')
@@ -204,3 +204,71 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
     })
   })
 }
+
+describeWith('rabbitmq', 'the reply queue and RabbitMQ itself', () => {
+  it('is one that RabbitMQ 4.3 makes', async () => {
+    const proxy = await StrictAmqpProxy.to(urlOf('rabbitmq'))
+    const connection = new Connection(proxy.through(urlOf('rabbitmq')), { ambient })
+    const replyTo = uniqueName('rpc-strict')
+    const client = new RpcBackend(
+      backendOptions('rpc://', {}, { replyTo, connection: () => connection }),
+      ambient,
+    )
+    try {
+      await client.expect()
+      expect(connection.server).toBe('RabbitMQ 4.3.0')
+      const data = client.encode(record('a', 7))
+      await client.store([{ id: 'a', state: 'SUCCESS', data, replyTo }])
+
+      expect(client.decode((await client.read(['a']))[0]!).result).toBe(7)
+    } finally {
+      await client.close()
+      await connection.close()
+      await proxy.close()
+    }
+  })
+
+  it('brings persistent results over a restart of the broker', async () => {
+    const server = await startPrivateRabbit()
+    const proxy = await FaultProxy.to(server.url)
+    const [near, far] = [proxy.through(server.url), server.url].map(
+      (to) => new Connection(to, { ambient }),
+    )
+    const replyTo = uniqueName('rpc-restart')
+    const client = new RpcBackend(
+      backendOptions('rpc://', {}, { replyTo, connection: () => near! }),
+      ambient,
+    )
+    const config = { resultPersistent: true }
+    const worker = new RpcBackend(
+      backendOptions('rpc://', {}, { config, connection: () => far! }),
+      ambient,
+    )
+    try {
+      const seen = new Map<string, unknown>()
+      for (const id of ['a', 'b'])
+        await client.subscribe(id, (data) => seen.set(id, client.decode(data).result))
+      const store = (id: string) =>
+        worker.store([{ id, state: 'SUCCESS', data: worker.encode(record(id, id)), replyTo }])
+      proxy.setMode('reset')
+      await store('a')
+      await server.restart()
+      proxy.setMode('pass')
+      await until('the worker sends again', () =>
+        store('b').then(
+          () => true,
+          () => false,
+        ),
+      )
+
+      await until('both are there', () => seen.size === 2)
+      expect(Object.fromEntries(seen)).toEqual({ a: 'a', b: 'b' })
+    } finally {
+      await client.close()
+      await worker.close()
+      await Promise.all([near!.close(), far!.close()])
+      await proxy.close()
+      await server.dispose()
+    }
+  })
+})

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { Connection, type Compressor, type Serializer } from '@celeriac/messaging'
 import { setup, type Bench } from '../worker/setup.ts'
 import { unpack } from '../../src/security/envelope.ts'
@@ -17,8 +17,8 @@ const ends: (() => Promise<unknown>)[] = []
 beforeAll(async () => {
   store = await mkdtemp(join(tmpdir(), 'celeriac-signed-'))
   await writeFile(join(store, 'me.pem'), pem)
-  return async () => await rm(store, { recursive: true })
 })
+afterAll(async () => await rm(store, { recursive: true }))
 afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end()
 })

@@ -258,11 +258,7 @@ describe('messages that Python has signed', () => {
     await codec.prepareFor(message)
 
     expect(unpack(message.body)).toMatchObject({ signer: unpacked['signer'] })
-    expect(codec.decode(message)).toMatchObject([
-      name === 'signed-chain' ? expect.any(Array) : [1, 2],
-      expect.any(Object),
-      expect.any(Object),
-    ])
+    expect(codec.decode(message)).toMatchObject([[1, 2], expect.any(Object), expect.any(Object)])
     // Written again from its parts it is the same text.
     expect(pack(unpack(message.body))).toEqual(message.body)
     const tampered = { ...message, body: Buffer.from(message.body) }

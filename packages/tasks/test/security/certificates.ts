@@ -87,7 +87,7 @@ function textOf(value: string, as: keyof typeof textTags): Buffer {
   if (as === 'bits') return Buffer.concat([Buffer.from([0]), Buffer.from(value)])
   if (as !== 'universal') return Buffer.from(value)
   return Buffer.concat(
-    [...value].map((character) => {
+    Array.from(value, (character) => {
       const bytes = Buffer.alloc(4)
       bytes.writeUInt32BE(character.codePointAt(0)!)
       return bytes

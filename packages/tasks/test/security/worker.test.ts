@@ -120,12 +120,13 @@ describe('a worker that takes signed messages alone', () => {
     }
 
     expect(await (await add(app).delay(20, 22)).get(soon)).toBe(42)
-    const found: string[] = []
+    const found: unknown[] = []
     for (let i = 0; found.length < bad.length && i < 100; i++) {
-      found.push(...(await parked()).map(({ message }) => String(message.headers['id'])))
+      found.push(...(await parked()).map(({ message }) => message.headers['id']))
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    expect(found.toSorted()).toEqual(bad.map((_, i) => `bad-${i}`))
+    expect(found).toHaveLength(bad.length)
+    expect(new Set(found)).toEqual(new Set(bad.map((_, i) => `bad-${i}`)))
     expect([...reasons]).toEqual(
       expect.arrayContaining([
         expect.stringMatching(/not valid auth: .* is no base64/),

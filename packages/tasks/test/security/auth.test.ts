@@ -91,12 +91,14 @@ describe('signed messages', () => {
     expect(one.decode(one.encode(value))).toEqual(value)
   })
 
-  it('carry separators in their values', () => {
+  it('carry separators in their bodies', async () => {
+    const one = auth({ inner: serializers.msgpack })
+    await one.load?.()
     const odd = ['\u0000\u0001', 'x\u0000\u0001\u0000\u0001y']
-    const inner = serializers.msgpack
+    const bytes = one.encode(odd)
 
-    expect(auth().decode(auth().encode(odd))).toEqual(odd)
-    expect(inner.name).toBe('msgpack')
+    expect(Buffer.from(unpack(bytes).body).includes('\u0000\u0001')).toBe(true)
+    expect(one.decode(bytes)).toEqual(odd)
   })
 
   it('are refused after any one byte was changed, whatever was made of it', () => {
@@ -199,7 +201,6 @@ describe('signed messages', () => {
   })
 
   it('are refused with content that was not agreed on, though it is signed', () => {
-    const yaml = auth({ inner: serializers.yaml, allowed: [] })
     const signed = unpack(auth().encode(value))
     const relabelled = pack({ ...signed, contentType: 'application/x-yaml' })
 
@@ -210,7 +211,6 @@ describe('signed messages', () => {
     ]) {
       expect(refusal(auth(), bytes)).toMatchObject({ code: 'TASKS_SECURITY_CONTENT_REFUSED' })
     }
-    expect(yaml.name).toBe('auth')
   })
 
   it.each(['msgpack', 'yaml', 'pickle'] as const)('carry %s where it is allowed', async (name) => {

@@ -16,7 +16,7 @@ describeWith('redis', 'the result backend on Redis', () => {
     try {
       // Frozen, so that the command is on its way and stays unanswered.
       server.pause()
-      const storing = backend.store([{ id, state: 'SUCCESS', text: '{"status": "SUCCESS"}' }])
+      const storing = backend.store([{ id, state: 'SUCCESS', data: '{"status": "SUCCESS"}' }])
       const reading = backend.read([id])
       await new Promise((resolve) => setImmediate(() => setTimeout(resolve, 20)))
       await server.kill9()
@@ -51,7 +51,7 @@ describeWith('redis', 'the result backend on Redis', () => {
       await server.start()
 
       await backend.store([
-        { id, state: 'SUCCESS', text: '{"status": "SUCCESS", "result": 7, "children": []}' },
+        { id, state: 'SUCCESS', data: '{"status": "SUCCESS", "result": 7, "children": []}' },
       ])
 
       expect(await waiting).toBe(7)

@@ -1,11 +1,13 @@
 /** Tasks every app has, by Celery's names, so that workflows from any language find them here. */
 import type { Celeriac } from './app.ts'
+import { registerChordUnlock } from './chord-unlock.ts'
 import { fromWire, type Signature } from '../canvas/index.ts'
 import { currentExecution, within } from '../execution/context.ts'
 import type { Runnable } from '../execution/runnable.ts'
 import { TasksError } from '../kernel/errors.ts'
 
 export function registerBuiltins(app: Celeriac): void {
+  registerChordUnlock(app)
   const add = (name: string, params: readonly string[], run: Runnable['run']): void =>
     app.registry.add({ name, options: { delivery: {} }, params, run, declared: { delivery: {} } })
 
@@ -19,6 +21,10 @@ export function registerBuiltins(app: Celeriac): void {
     const results: unknown[] = []
     for (const item of it as unknown[][]) results.push(await callHere(app, task, item))
     return results
+  })
+
+  add('celery.backend_cleanup', [], async () => {
+    await (await app.backend()).cleanup?.()
   })
 
   // The body a group gets that takes the place of a task.

@@ -39,10 +39,11 @@ export async function runEagerly(services: Services, plan: Plan): Promise<Result
       services.find(task)?.options.storeEagerResult ?? services.config.taskStoreEagerResult,
   )
   const records = await backend.read(kept.map(({ id }) => id))
-  await Promise.all(
-    records.map((data) => data !== undefined && services.recorder.store(backend.decode(data))),
-  )
-  return new ResultReader(own, ambient, (tree: ResultTree, reader) => resultOf(tree, reader), true)
+  for (const data of records)
+    if (data !== undefined) await services.recorder.store(backend.decode(data))
+  return new ResultReader(own, ambient, (tree: ResultTree, reader) => resultOf(tree, reader), {
+    isOver: true,
+  })
 }
 
 function jobOf({ headers, properties, body }: Message, call: PlannedCall): JobMessage {

@@ -17,6 +17,7 @@ import {
 } from '@celeriac/messaging'
 import type { Signals } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
+import { Persistence } from '../backend/persist.ts'
 import { resultCodec, type ResultCodec } from '../backend/result-codec.ts'
 import { makeBackend } from '../backends/index.ts'
 import { Outbox, type Sending } from '../client/outbox.ts'
@@ -57,6 +58,7 @@ export class Services {
   readonly #registry: Registry
   readonly #signals: Signals<AppSignals>
   readonly #log: Logger
+  readonly #persistence: Persistence
   readonly #codecs: ExtraCodecs
   #connection: Connection | undefined
   #producer: Producer | undefined
@@ -82,8 +84,12 @@ export class Services {
     this.queues = new Queues(config, this.ambient.nextId)
     this.router = new Router(this.queues, config)
     const backend = (): Promise<ResultBackend> => this.backend()
-    this.results = new ResultReader(backend, this.ambient, resultOf)
-    this.recorder = new Recorder({ backend, codec: () => this.#resultCodec() })
+    this.results = new ResultReader(backend, this.ambient, resultOf, {
+      isPatient: config.resultBackendAlwaysRetry,
+    })
+    this.#persistence = new Persistence(config, this.ambient)
+    const { persist } = this.#persistence
+    this.recorder = new Recorder({ backend, codec: () => this.#resultCodec(), persist })
     this.outbox = new Outbox({
       ambient: this.ambient,
       config,
@@ -201,6 +207,7 @@ export class Services {
 
   async close(): Promise<void> {
     this.results.close()
+    this.#persistence.close()
     await this.#connection?.close()
     const backend = await this.#backend?.catch(() => undefined)
     await backend?.close()

@@ -21,7 +21,15 @@ export {
 } from './next.ts'
 export { outgoing, type OutgoingContext } from './outgoing.ts'
 export { plan, type Countdown, type Plan, type PlanContext, type PlannedCall } from './plan.ts'
-export { groupTree, idOf, readTree, taskIds, taskTree, type ResultTree } from './result-tree.ts'
+export {
+  groupTree,
+  idOf,
+  leafIds,
+  readTree,
+  taskIds,
+  taskTree,
+  type ResultTree,
+} from './result-tree.ts'
 export {
   call,
   clone,

@@ -57,6 +57,11 @@ export function idOf(tree: ResultTree): string {
   return tree[0][0]
 }
 
+/** The tasks of a handle without what came before it: itself, or the members of a group, in order. */
+export function leafIds([[id], members]: ResultTree): string[] {
+  return members === null ? [id] : members.flatMap(leafIds)
+}
+
 /** Every task id in the tree, parents first, groups by their members; each once. */
 export function taskIds(tree: ResultTree): string[] {
   const found = new Set<string>()

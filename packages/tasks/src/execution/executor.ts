@@ -17,6 +17,7 @@ import { formatIso } from '../protocol/times.ts'
 import { bindArguments } from './bind.ts'
 import { classify, type Thrown } from './classify.ts'
 import { within, type Execution } from './context.ts'
+import { callErrback } from './errback.ts'
 import { callHooks, hasHooks } from './hooks.ts'
 import { checkedArguments, checkedResult } from './validate.ts'
 import { contextOf, type ContextServices } from './task-context.ts'
@@ -29,6 +30,7 @@ import {
   loadCodec,
   recordOf,
   refusedReport,
+  requestOf,
   storesState,
   type Running,
 } from './running.ts'
@@ -57,19 +59,21 @@ export interface ExecutorServices {
 
 export class Executor {
   readonly #services: ExecutorServices
-  readonly #follower: Follower
+  /** What follows a task; also asked by the task that looks for the end of chords. */
+  readonly follower: Follower
   readonly #contexts: ContextServices
 
   constructor(services: ExecutorServices) {
     this.#services = services
-    this.#follower = new Follower({
+    this.follower = new Follower({
       outbox: services.outbox,
       recorder: services.recorder,
       replyTo: services.replyTo,
       nextId: services.ambient.nextId,
       dateDone: () => formatIso(services.ambient.clock.now()),
       isInline: (errback) => (services.find(errback.task)?.params?.length ?? 0) > 1,
-      callInline: (errback, finished) => this.#callErrback(errback.task, finished),
+      callInline: (errback, failed, failure) =>
+        callErrback(services.find(errback.task), errback, failed, failure, services.log),
     })
     this.#contexts = {
       outbox: services.outbox,
@@ -218,11 +222,11 @@ export class Executor {
     const finished: Finished = { ...running, outcome: { kind: 'success', value } }
     // A value that cannot be carried fails the task; only an outage brings the message back.
     await orUnrecorded(async () => {
-      const decided = this.#follower.next(finished)
-      await this.#follower.before(decided, finished)
+      const decided = this.follower.next(finished)
+      await this.follower.before(decided)
       if (running.runnable?.options.trail !== false) running.children.push(...decided.children)
       if (this.#stores(running, 'SUCCESS')) await this.#store(running, 'SUCCESS', value)
-      await this.#follower.after(decided, 'SUCCESS', value)
+      await this.follower.after(decided, 'SUCCESS', value)
     })
     return { ...this.#report(running), state: 'SUCCESS', summary: this.#summary(running, value) }
   }
@@ -272,9 +276,10 @@ export class Executor {
     try {
       await orUnrecorded(async () => {
         if (this.#stores(running, state)) await this.#store(running, state, exception, traceback)
-        const decided = this.#follower.next(finished)
-        await this.#follower.before(decided, finished)
-        await this.#follower.after(decided, state, undefined, failure)
+        const decided = this.follower.next(finished)
+        await this.follower.before(decided)
+        await this.follower.callInline(decided, requestOf(running), failure)
+        await this.follower.after(decided, state, undefined, failure)
       })
       return report
     } catch (thrown) {
@@ -373,21 +378,6 @@ export class Executor {
 
   #unrecorded(running: Running, { message }: Unrecorded): ExecutionReport {
     return { ...this.#report(running), summary: message, unrecorded: message }
-  }
-
-  /** Celery: error callbacks with more than one parameter get (request, error, traceback). */
-  async #callErrback(task: string, { meta, outcome }: Finished): Promise<void> {
-    const errback = this.#services.find(task)
-    if (!errback || outcome.kind !== 'failure') return
-    try {
-      await errback.run.call(undefined as never, meta, outcome.exception, undefined)
-    } catch (error) {
-      this.#services.log.error('an error callback failed', {
-        task,
-        id: meta.id,
-        reason: error instanceof Error ? error.message : String(error),
-      })
-    }
   }
 }
 

@@ -6,6 +6,7 @@ import {
   chordBody,
   chordFailure,
   dependencyText,
+  leafIds,
   next,
   type Call,
   type ChordPart,
@@ -17,8 +18,10 @@ import {
 } from '../canvas/index.ts'
 import type { Sending } from '../client/outbox.ts'
 import { ChordError } from '../kernel/errors.ts'
+import { isReady } from '../kernel/states.ts'
 import type { WireSignature } from '../protocol/task-message.ts'
 import { encodeFailure, readException, type Failure } from '../protocol/failures.ts'
+import type { FailedTask } from './errback.ts'
 import type { PartResult, Recorder } from './record.ts'
 
 export interface FollowServices {
@@ -29,7 +32,7 @@ export interface FollowServices {
   dateDone(): string
   /** True for error callbacks that are registered here and take (request, error, traceback). */
   isInline(errback: Call): boolean
-  callInline(errback: Call, finished: Finished): Promise<void>
+  callInline(errback: Call, failed: FailedTask, failure: Failure): Promise<void>
 }
 
 const nothing: Next = { plans: [], children: [], inline: [], parts: [], failed: [] }
@@ -54,9 +57,13 @@ export class Follower {
   }
 
   /** Before the outcome is stored: sends what follows. */
-  async before(decided: Next, finished: Finished): Promise<void> {
+  async before(decided: Next): Promise<void> {
     for (const plan of decided.plans) await this.#services.outbox.send(plan)
-    for (const errback of decided.inline) await this.#services.callInline(errback, finished)
+  }
+
+  /** Error callbacks of this process, before the outcome is stored. */
+  async callInline(decided: Next, failed: FailedTask, failure: Failure): Promise<void> {
+    for (const errback of decided.inline) await this.#services.callInline(errback, failed, failure)
   }
 
   /** After the outcome is stored: fails what will never run, and counts the parts of chords. */
@@ -88,22 +95,54 @@ export class Follower {
   }
 
   async #count(part: ChordPart, state: string, value: unknown): Promise<void> {
-    const { recorder, nextId, replyTo } = this.#services
+    const { recorder } = this.#services
     const parts = await recorder.count({ ...part, state, value })
     if (!parts) return
-    const context: JoinContext = {
-      nextId,
-      replyTo,
-      isInline: (errback) => this.#services.isInline(errback),
-      parentId: part.taskId,
-      rootId: part.rootId,
-    }
+    const context = this.#joinContext(part.taskId, part.rootId)
     const broken = parts.find((one) => one.state !== 'SUCCESS')
     // As in Celery, the counts of a broken one stay until they expire.
-    if (broken) return await this.breakChord(part.body, broken, context)
+    if (broken) return await this.#breakChord(part.body, broken, context)
     const results = await this.#results(part.groupId, parts)
     await this.#services.outbox.send(chordBody(part.body, results, context))
     await (await recorder.backend()).endCountdown(part.groupId)
+  }
+
+  /**
+   * Looks whether all members of a header have ended, from their records; false when not. Then its body is
+   * sent with their results, or fails with the first of them that failed. `parentId` is the task that looks.
+   */
+  async join(
+    body: WireSignature,
+    members: readonly ResultTree[],
+    { id: parentId, rootId }: { readonly id: string; readonly rootId: string },
+  ): Promise<boolean> {
+    const records = await this.#services.recorder.read(members.flatMap(leafIds))
+    if (records.some(({ state }) => !isReady(state))) return false
+    const context = this.#joinContext(parentId, rootId)
+    const broken = records.find(({ state }) => state !== 'SUCCESS')
+    if (broken) await this.#breakChord(body, broken, context)
+    else {
+      const values = records.values()
+      const valueOf = ([, children]: ResultTree): unknown =>
+        children ? children.map(valueOf) : values.next().value!.value
+      await this.#services.outbox.send(chordBody(body, members.map(valueOf), context))
+    }
+    return true
+  }
+
+  /** A chord that nobody will ever complete: its body fails with this reason. */
+  async giveUp(
+    body: WireSignature,
+    reason: string,
+    { id, rootId }: { readonly id: string; readonly rootId: string },
+  ): Promise<void> {
+    await this.#failBody(body, new ChordError(reason), this.#joinContext(id, rootId))
+  }
+
+  #joinContext(parentId: string, rootId: string): JoinContext {
+    const { nextId, replyTo } = this.#services
+    const isInline = (errback: Call): boolean => this.#services.isInline(errback)
+    return { nextId, replyTo, isInline, parentId, rootId }
   }
 
   /** A header that was saved as a group is joined from the records of its members, as Celery does. */
@@ -123,11 +162,19 @@ export class Follower {
   }
 
   /** A part failed: the body and what hangs on it will never run, and who waits for it is told. */
-  async breakChord(body: WireSignature, broken: PartResult, context: JoinContext): Promise<void> {
+  async #breakChord(body: WireSignature, broken: PartResult, context: JoinContext): Promise<void> {
     const exception = readException(broken.value)
-    const failure = encodeFailure(new ChordError(dependencyText(broken.taskId, exception)))
+    await this.#failBody(body, new ChordError(dependencyText(broken.taskId, exception)), context)
+  }
+
+  async #failBody(body: WireSignature, error: ChordError, context: JoinContext): Promise<void> {
+    const failure = encodeFailure(error)
     const decided = chordFailure(body, context)
-    for (const plan of decided.plans) await this.#services.outbox.send(plan)
+    await this.before(decided)
+    const { task, options } = body
+    const { rootId } = context
+    const id = typeof options['task_id'] === 'string' ? options['task_id'] : context.parentId
+    await this.callInline(decided, { id, task, rootId }, failure)
     await this.after(decided, 'FAILURE', undefined, failure)
   }
 }

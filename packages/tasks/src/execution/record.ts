@@ -2,8 +2,8 @@
 import { TurnBatch } from '@celeriac/messaging/internal'
 import type { ResultBackend, StoredResult } from '../backend/backend.ts'
 import type { Encoded, ResultCodec } from '../backend/result-codec.ts'
+import { leafIds } from '../canvas/index.ts'
 import type { ResultRecord } from '../backend/result-record.ts'
-import type { ResultTree } from '../canvas/index.ts'
 import { TasksError } from '../kernel/errors.ts'
 
 /** Where the sender of a task waits, for backends that send results as messages. */
@@ -32,6 +32,8 @@ export interface PartResult {
 export interface RecorderServices {
   backend(): Promise<ResultBackend>
   codec(): Promise<ResultCodec>
+  /** Repeats what fails because the store is away; without it, it fails at once. */
+  persist?<T>(work: () => Promise<T>): Promise<T>
 }
 
 export class Recorder {
@@ -40,7 +42,15 @@ export class Recorder {
 
   constructor(services: RecorderServices) {
     this.#services = services
-    this.#batch = new TurnBatch(async (results) => await (await services.backend()).store(results))
+    const { backend } = services
+    this.#batch = new TurnBatch((results) =>
+      this.#persist(async () => await (await backend()).store(results)),
+    )
+  }
+
+  #persist<T>(work: () => Promise<T>): Promise<T> {
+    const { persist } = this.#services
+    return persist ? persist(work) : work()
   }
 
   backend(): Promise<ResultBackend> {
@@ -63,23 +73,25 @@ export class Recorder {
     if (backend.capabilities.joins !== 'count') return undefined
     const codec = await this.#services.codec()
     const data = codec.encode([1, taskId, state, value ?? null])
-    const counted = await backend.stepCountdown({ groupId, taskId, index, data })
+    const counted = await this.#persist(() =>
+      backend.stepCountdown({ groupId, taskId, index, data }),
+    )
     if (counted.kind === 'waiting') return undefined
     if (counted.parts) return counted.parts.map((one) => readPart(codec, one))
     const tree = await backend.readGroup(groupId)
     if (!tree?.[1]) throw new TasksError('TASKS_RESULT_INVALID', `the group ${groupId} is gone`)
-    const ids = tree[1].flatMap(leafIds)
+    return await this.read(tree[1].flatMap(leafIds))
+  }
+
+  /** State and value of each of these; `PENDING` where there is no record. */
+  async read(ids: readonly string[]): Promise<readonly PartResult[]> {
+    const backend = await this.#services.backend()
     const records = await backend.read(ids)
     return records.map((found, i) => {
       const { status, result } = found ? backend.decode(found) : { status: 'PENDING', result: null }
       return { taskId: ids[i]!, state: status, value: result }
     })
   }
-}
-
-/** The tasks of a member: itself, or those of a group in the header. */
-function leafIds([[id], members]: ResultTree): string[] {
-  return members === null ? [id] : members.flatMap(leafIds)
 }
 
 /** `[1, task id, state, value]`, written by us or by Python. */

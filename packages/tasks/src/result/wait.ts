@@ -3,8 +3,9 @@
  * signal, and a look at what is stored already. One place for single results and groups.
  */
 import type { Ambient } from '@celeriac/messaging'
-import { TurnBatch } from '@celeriac/messaging/internal'
+import { sleep, TurnBatch } from '@celeriac/messaging/internal'
 import type { ResultBackend, StoredData } from '../backend/backend.ts'
+import { isAway } from '../backend/persist.ts'
 import type { ResultRecord } from '../backend/result-record.ts'
 import type { ResultTree } from '../canvas/index.ts'
 import { TasksError, TimeoutError } from '../kernel/errors.ts'
@@ -18,6 +19,8 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const longestPauseMs = 1000
+
 /** What the results of one app share: its backend, and reads of one turn that leave together. */
 export class ResultReader {
   readonly ambient: Ambient
@@ -25,6 +28,7 @@ export class ResultReader {
   /** All tasks have ended: what is not there will never be. */
   readonly isOver: boolean
   readonly #backend: () => Promise<ResultBackend>
+  readonly #isPatient: boolean
   /** Everyone who waits, to be told when the app closes. */
   readonly #waiting = new Set<(error: unknown) => void>()
   readonly #reads: TurnBatch<string, readonly (StoredData | undefined)[]>
@@ -34,8 +38,9 @@ export class ResultReader {
     backend: () => Promise<ResultBackend>,
     ambient: Ambient,
     handleOf: (tree: ResultTree, reader: ResultReader) => ResultHandle,
-    isOver = false,
+    { isOver = false, isPatient = false }: { isOver?: boolean; isPatient?: boolean } = {},
   ) {
+    this.#isPatient = isPatient
     this.isOver = isOver
     this.ambient = ambient
     this.#backend = backend
@@ -58,6 +63,19 @@ export class ResultReader {
     const { done, index } = this.#reads.add(id)
     const data = (await done)[index]
     return data === undefined ? undefined : (await this.#backend()).decode(data)
+  }
+
+  /** A store that is away when the waiting begins may be back before it ends. */
+  async #patiently(look: () => Promise<void>, isOver: () => boolean): Promise<void> {
+    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      try {
+        return await look()
+      } catch (error) {
+        if (!this.#isPatient || !isAway(error) || isOver()) throw error
+        await sleep(this.ambient.clock, pauseMs)
+        if (isOver()) return
+      }
+    }
   }
 
   /**
@@ -104,10 +122,12 @@ export class ResultReader {
     let off: (() => void) | undefined
     let over = false
     // The deadline holds for subscribing and reading too: the store may be the one that hangs.
-    const looking = (async () => {
-      const end = await backend.subscribe(id, onData)
-      if (over) return end()
-      off = end
+    const look = async (): Promise<void> => {
+      if (!off) {
+        const end = await backend.subscribe(id, onData)
+        if (over) return end()
+        off = end
+      }
       const record = await this.read(id)
       if (record && isReady(record.status)) settle(record)
       else if (this.isOver) {
@@ -118,8 +138,8 @@ export class ResultReader {
       }
       // Stored before anybody listened; a notice that came meanwhile is newer than what was read.
       else if (record && !noticed) onProgress?.(record)
-    })()
-    looking.catch(fail)
+    }
+    this.#patiently(look, () => over).catch(fail)
     try {
       return await found
     } finally {

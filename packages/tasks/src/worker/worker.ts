@@ -287,30 +287,25 @@ export class Worker {
     }
     this.#forget(request)
     this.signals.emit('taskEnded', { report })
-    if (report.invalid !== undefined) {
-      this.#track(
-        this.#park(request.delivery, 'invalid-arguments', report.invalid, request.meta),
-      ).catch((error: unknown) =>
-        this.#again(request, 'a refused message could not be put aside', error),
+    const isRejected = report.state === 'REJECTED'
+    if (report.invalid !== undefined || (isRejected && !report.requeue)) {
+      this.#reject(request, report).catch((error: unknown) =>
+        this.#again(request, 'a rejected message could not be put aside', error),
       )
-    } else if (report.state === 'REJECTED') {
-      if (report.requeue) this.#quietly(request.settle('requeue'))
-      else
-        this.#reject(request, report.summary).catch((error: unknown) =>
-          this.#again(request, 'a rejected message could not be put aside', error),
-        )
-    } else if (report.state === 'FAILURE' && !request.acknowledgement.onFailure) {
+    } else if (isRejected) this.#quietly(request.settle('requeue'))
+    else if (report.state === 'FAILURE' && !request.acknowledgement.onFailure) {
       this.#quietly(request.settle('drop'))
     } else this.#quietly(request.settle('ack'))
   }
 
   /** A queue with a dead-letter exchange gets the message back as rejected; others have it parked. */
-  async #reject(request: Request, reason: string): Promise<void> {
+  async #reject(request: Request, { invalid, summary }: ExecutionReport): Promise<void> {
     const { delivery, meta } = request
     if (delivery.isSettled) return
     const queue = this.#services.queues.find(({ name }) => name === delivery.origin.queue)
+    const why = invalid === undefined ? 'rejected' : 'invalid-arguments'
     if (queue?.arguments['x-dead-letter-exchange'] !== undefined) await delivery.drop()
-    else await this.#track(this.#park(delivery, 'rejected', reason, meta))
+    else await this.#track(this.#park(delivery, why, invalid ?? summary, meta))
   }
 
   async #onLost(request: Request, why: string): Promise<void> {

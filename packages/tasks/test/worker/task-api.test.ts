@@ -158,7 +158,10 @@ describe('schemas', () => {
       const sent = await app.sendTask('checked', ['x', 'four'])
       await expect(sent.get({ timeout })).rejects.toMatchObject({ excType: 'InvalidTaskError' })
       let parked: Awaited<ReturnType<Bench['parked']>> = []
-      while (parked.length === 0) parked = await bench!.parked()
+      for (let i = 0; i < 100 && parked.length === 0; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        parked = await bench!.parked()
+      }
       expect(parked[0]!.message.headers).toMatchObject({ 'x-parked-reason': 'invalid-arguments' })
     },
   )

@@ -61,20 +61,14 @@ export const resultOptions = {
   }),
   resultBackendAlwaysRetry: option(flag, true, 'Try again when the backend cannot be reached.', {
     celery: false,
-    planned: true,
   }),
   resultBackendMaxRetries: option(
     number(0, { endless: true }),
     Infinity,
     'Attempts before giving up.',
-    { planned: true },
   ),
-  resultBackendBaseSleepBetweenRetriesMs: option(whole(0), 10, 'First pause, milliseconds.', {
-    planned: true,
-  }),
-  resultBackendMaxSleepBetweenRetriesMs: option(whole(0), 10_000, 'Longest pause, milliseconds.', {
-    planned: true,
-  }),
+  resultBackendBaseSleepBetweenRetriesMs: option(whole(0), 10, 'First pause, milliseconds.'),
+  resultBackendMaxSleepBetweenRetriesMs: option(whole(0), 10_000, 'Longest pause, milliseconds.'),
   resultBackendThreadSafe: option(flag, true, 'Accepted for its name; one backend serves all.', {
     celery: false,
     oldName: 'RESULT_BACKEND_THREAD_SAFE',

@@ -1,0 +1,51 @@
+/**
+ * Celery's task that looks for the end of a chord, again and again, where the store of results cannot count.
+ * Sent by us or by Python, run by whoever gets it.
+ */
+import { chordUnlock, readTree } from '../canvas/index.ts'
+import type { WireSignature } from '../protocol/task-message.ts'
+import type { TaskContext } from '../execution/context.ts'
+import { TasksError } from '../kernel/errors.ts'
+import type { Celeriac } from './app.ts'
+
+export function registerChordUnlock(app: Celeriac): void {
+  app.registry.add({
+    name: chordUnlock,
+    options: { ignoreResult: true, maxRetries: null, trail: false, delivery: {} },
+    params: ['groupId', 'body', 'more'],
+    declared: { delivery: { ignoreResult: true } },
+    run: async function (groupId: unknown, body: unknown) {
+      await unlock(app, this, String(groupId), body as WireSignature)
+    },
+  })
+}
+
+async function unlock(
+  app: Celeriac,
+  context: TaskContext,
+  groupId: string,
+  body: WireSignature,
+): Promise<void> {
+  const { request } = context
+  const { result, interval, max_retries: limit } = request.kwargs
+  const members = Array.isArray(result) ? result.map(readTree) : []
+  if (!Array.isArray(result) || members.some((one) => one === undefined)) {
+    throw new TasksError(
+      'TASKS_SIGNATURE_INVALID',
+      `the members of the chord ${groupId} must be a list of handles`,
+    )
+  }
+  const { config, executor } = await app.setup()
+  const trees = members.filter((one) => one !== undefined)
+  if (await executor.follower.join(body, trees, request)) return
+  const countdown = typeof interval === 'number' ? interval : config.resultChordRetryInterval
+  const lastsSeconds = config.resultExpires ?? 0
+  const most = typeof limit === 'number' ? limit : Infinity
+  // Celery asks for ever; once the first records are gone it can never be complete.
+  const isOver = lastsSeconds > 0 && request.retries * countdown > lastsSeconds
+  if (isOver || request.retries >= most) {
+    const reason = `the members of ${groupId} did not end within ${request.retries + 1} looks`
+    return await executor.follower.giveUp(body, reason, request)
+  }
+  throw context.retry({ countdown, maxRetries: null })
+}

@@ -5,7 +5,7 @@ import { RemoteError, type Celeriac } from '@celeriac/tasks'
 import { quietApp, removeQueues } from '../fixtures/clients.ts'
 import { databases, type DatabasePlace } from '../fixtures/databases.ts'
 import { PythonClient, PythonWorker, type PyOutcome } from '../fixtures/python.ts'
-import { describeWith, uniqueName, urlOf } from '../services/brokers.ts'
+import { describeWith, startPrivatePostgres, uniqueName, urlOf } from '../services/brokers.ts'
 
 type ResultBackend = Awaited<ReturnType<Celeriac['backend']>>
 type ResultRecord = ReturnType<ResultBackend['decode']>
@@ -353,6 +353,33 @@ describeWith(['postgres', 'redis', 'python'], 'results that are pickled altogeth
       await app.close()
       await removeQueues(common.broker, [queue])
       await place.remove()
+    }
+  }, 60_000)
+})
+
+describeWith(['postgres', 'python'], 'times of results on a PostgreSQL that is not in UTC', () => {
+  it('are the same for both', async () => {
+    const server = await startPrivatePostgres({ settings: { timezone: 'Asia/Tokyo' } })
+    const url = server.url.replace(/^\w+:/, 'db+postgresql+psycopg2:')
+    const python = await PythonClient.start({ broker: 'memory://', backend: url, queue: 'q' })
+    const app = quietApp({ broker: 'memory://', backend: url })
+    try {
+      const backend = await app.backend()
+      const now = new Date().toISOString()
+      const ours = await store(backend, record('SUCCESS', 1, { dateDone: now }))
+      const theirs = await python.call<string>('stored', { value: 2 })
+
+      const found = await backend.read([ours, theirs])
+      const [one, other] = found.map((data) => Date.parse(backend.decode(data!).dateDone!))
+      expect(one).toBe(Date.parse(now))
+      expect(Math.abs(other! - one!)).toBeLessThan(30_000)
+      const seen = await Promise.all([ours, theirs].map((id) => python.call<Look>('look', { id })))
+      const [first, second] = seen.map(({ dateDone }) => Date.parse(`${dateDone!}Z`))
+      expect(Math.abs(first! - second!)).toBeLessThan(30_000)
+    } finally {
+      await python.stop()
+      await app.close()
+      await server.dispose()
     }
   }, 60_000)
 })

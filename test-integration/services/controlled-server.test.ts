@@ -2,9 +2,10 @@
 // address, can be frozen, and leave nothing behind.
 import fs from 'node:fs'
 import { afterEach, expect, it } from '@jest/globals'
-import { probeAmqp, probePostgres, probeRedis } from '../../scripts/services/index.mjs'
+import { probeAmqp, probeMysql, probePostgres, probeRedis } from '../../scripts/services/index.mjs'
 import {
   describeWith,
+  startPrivateMariadb,
   startPrivatePostgres,
   startPrivateRabbit,
   startPrivateRedis,
@@ -104,6 +105,27 @@ describeWith('postgres', 'a throw-away PostgreSQL', () => {
     server.resume()
 
     expect(await probePostgres(server.url)).toEqual({ version: server.version })
+  })
+})
+
+describeWith('mariadb', 'a throw-away MariaDB', () => {
+  it('comes back on its address after a kill, and is gone after dispose', async () => {
+    const server = tracked(await startPrivateMariadb())
+    const first = server.pid
+
+    await server.kill9()
+    await expect(probeMysql(server.url)).rejects.toThrow()
+    await server.start()
+
+    expect(await probeMysql(server.url)).toEqual({ version: server.version })
+    expect(server.pid).not.toBe(first)
+    server.pause()
+    await expect(probeMysql(server.url, { deadlineMs: 300 })).rejects.toThrow()
+    server.resume()
+    expect(await probeMysql(server.url)).toEqual({ version: server.version })
+    await server.dispose()
+    expect(isAlive(server.pid)).toBe(false)
+    expect(fs.existsSync(server.dir)).toBe(false)
   })
 })
 

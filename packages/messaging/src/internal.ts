@@ -24,7 +24,18 @@ export { writePickle, writePickledCall } from './serializers/pickle/writer.ts'
 export { optionalDriver } from './kernel/optional-package.ts'
 export { tlsOf } from './transport/tls.ts'
 
-export { parseUrl, splitUrls } from './connection/url.ts'
+/** How masters are found: behind sentinels, and those of a cluster. */
+export const loadRedisTopology = async () => ({
+  ...(await import('./transports/redis/sentinel.ts')),
+  ...(await import('./transports/redis/cluster-links.ts')),
+})
+export type { ClusterLinks, ClusterMember } from './transports/redis/cluster-links.ts'
+export type { MasterWatch } from './transports/redis/sentinel.ts'
+export { redisOptionNames, redisOptions } from './transports/redis/options.ts'
+export { slotOf } from './transports/redis/slots.ts'
+
+export { gatherTargets, parseUrl, splitUrls } from './connection/url.ts'
+export type { ConnectOptions, Target } from './transport/transport.ts'
 export { attemptsHeader } from './virtual/envelope.ts'
 export { parkedQueue } from './virtual/store.ts'
 

@@ -1,246 +1,45 @@
-/**
- * The links to the masters of a Redis Cluster, each opened when it is first needed, and the map that says
- * which of them has a slot. Redirections are followed, slots on the move waited for. When a link breaks the
- * whole is over, as everywhere: the next session asks anew who is master of what.
- */
-import type { Clock } from '../../kernel/clock.ts'
-import { sleep } from '../../kernel/clock.ts'
-import { messageOf, MessagingError } from '../../kernel/errors.ts'
+/** The links of a session to a Redis Cluster: scripts and commands go where their key lies. */
 import type { ConnectOptions } from '../../transport/transport.ts'
+import { ClusterLinks, type OpenMember } from './cluster-links.ts'
 import { RedisLink } from './link.ts'
 import type { CallScript } from './scripts.ts'
-import { slotCount, slotOf } from './slots.ts'
 import type { Wire } from './wire.ts'
 
-/** How long a command waits for a slot that moves, or for a replica to become master. */
-const patienceMs = 10_000
-const pauseMs = 50
+export { isBusy } from './cluster-links.ts'
 
-type Run<T> = (link: RedisLink) => Promise<T>
-
-export class ClusterWire implements Wire {
-  /** The link that was opened first: for what has no key. */
-  readonly home: RedisLink
-  /** Resolves once, with the reason, when one of the links is over. */
-  readonly closed: Promise<Error>
-  readonly #options: ConnectOptions
-  readonly #name: string
-  readonly #clock: Clock
-  readonly #links = new Map<string, Promise<RedisLink>>()
-  readonly #open = new Set<RedisLink>()
-  /** Slot → address of its master. */
-  readonly #slots = Array.from<string | undefined>({ length: slotCount })
-  #refreshing: Promise<void> | undefined
-  #isOver = false
-  #resolveClosed!: (reason: Error) => void
-
+export class ClusterWire extends ClusterLinks<RedisLink> implements Wire {
   /** `name`: unique name of the session. Rejects with the last server's error when none answers. */
   static async open(options: ConnectOptions, name: string): Promise<ClusterWire> {
-    const { hosts, host, port } = options.target
-    const named = hosts ?? [{ host, port }]
-    // Not always the same first: it may be the one that is frozen.
-    const first = Math.floor(options.ambient.random() * named.length)
-    let failure: unknown
-    for (const seed of [...named.slice(first), ...named.slice(0, first)]) {
-      const place = { ...options, timeoutMs: options.timeoutMs / 2 }
-      const target = { ...options.target, host: seed.host, port: seed.port }
-      try {
-        const link = await RedisLink.open(
-          { ...place, target },
-          { name: `${name}@seed`, preload: true },
-        )
-        const wire = new ClusterWire(options, name, link)
-        try {
-          await wire.#adoptHome(`${seed.host}:${seed.port ?? 6379}`)
-          return wire
-        } catch (error) {
-          wire.end(new Error('it was not opened'))
-          throw error
-        }
-      } catch (error) {
-        if (MessagingError.is(error) && error.fault === 'fatal') throw error
-        failure = error
-      }
-    }
-    throw failure
-  }
-
-  private constructor(options: ConnectOptions, name: string, home: RedisLink) {
-    this.#options = options
-    this.#name = name
-    this.#clock = options.ambient.clock
-    this.home = home
-    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
-    this.#watch(home)
-  }
-
-  /** Links that are open. */
-  get links(): readonly RedisLink[] {
-    return [...this.#open]
-  }
-
-  /** The address of the master of a key, as far as is known. */
-  addressOf(key: string): string | undefined {
-    return this.#slots[slotOf(key)]
-  }
-
-  /** The link to the master of a key. */
-  async linkOf(key: string): Promise<RedisLink> {
-    return await this.#call(slotOf(key), (link) => Promise.resolve(link))
+    const open: OpenMember<RedisLink> = (place, part) =>
+      RedisLink.open(place, { name: `${name}@${part}`, preload: true })
+    return await ClusterLinks.openFirst(
+      options,
+      open,
+      (home) => new ClusterWire(options, open, home),
+    )
   }
 
   script(...call: Parameters<CallScript>): Promise<unknown> {
-    return this.#call(slotOf(call[1][0]!), (link) => link.script(...call))
+    return this.at(call[1][0]!, (link) => link.script(...call))
   }
 
   send(command: string, key: string, ...args: (string | number)[]): Promise<unknown> {
-    return this.#call(slotOf(key), (link) => link.send(command, key, ...args))
-  }
-
-  hold(): void {
-    for (const link of this.#open) link.hold()
+    return this.at(key, (link) => link.send(command, key, ...args))
   }
 
   /** The same links, for what had better come again than wait: `isBusy` tells such an error. */
   readonly impatient: Wire = {
-    script: (...call) => this.#call(slotOf(call[1][0]!), (link) => link.script(...call), 0),
-    send: (command, key, ...args) =>
-      this.#call(slotOf(key), (link) => link.send(command, key, ...args), 0),
+    script: (...call) => this.at(call[1][0]!, (link) => link.script(...call), 0),
+    send: (command, key, ...args) => this.at(key, (link) => link.send(command, key, ...args), 0),
     hold: () => this.hold(),
-  }
-
-  /** Follows what an error says of the map, where it came past this wire; false when it says nothing. */
-  learn(error: unknown): boolean {
-    const redirect = redirectOf(error)
-    if (redirect?.kind === 'MOVED') this.#moved(redirect.slot, redirect.address)
-    return redirect !== undefined || isBusy(error)
   }
 
   /** Everyone who waits at a server looks again, since the queue may be elsewhere. */
   wake(): void {
-    for (const link of this.#open) link.watcher.wake()
+    for (const link of this.links) link.watcher.wake()
   }
 
-  end(reason: Error): void {
-    this.#isOver = true
-    for (const link of this.#open) link.end(reason)
-    this.#resolveClosed(reason)
+  protected override onMap(): void {
+    this.wake()
   }
-
-  async #call<T>(slot: number, run: Run<T>, patience = patienceMs): Promise<T> {
-    const untilMs = this.#clock.monotonic() + patience
-    let address = this.#slots[slot]
-    let isAsking = false
-    for (let hop = 0; ; hop++) {
-      try {
-        if (address === undefined) throw nobody(slot)
-        const link = await this.#link(address)
-        // One-shot: it must be the very next thing this server hears before the command.
-        if (isAsking) link.client.call('ASKING').catch(() => undefined)
-        return await run(link)
-      } catch (error) {
-        const redirect = redirectOf(error)
-        const isOver = this.#isOver || this.#clock.monotonic() > untilMs
-        if (redirect && hop < 5) {
-          isAsking = redirect.kind === 'ASK'
-          address = redirect.address
-          if (!isAsking) this.#moved(slot, address)
-          continue
-        }
-        if (isOver || !(redirect || isBusy(error) || isAway(error))) throw error
-        await sleep(this.#clock, pauseMs)
-        if (isAway(error)) await this.#refresh()
-        isAsking = false
-        address = this.#slots[slot]
-      }
-    }
-  }
-
-  #link(address: string): Promise<RedisLink> {
-    const known = this.#links.get(address)
-    if (known) return known
-    const at = address.lastIndexOf(':')
-    const [host, port] = [address.slice(0, at), Number(address.slice(at + 1))]
-    const options = { ...this.#options, target: { ...this.#options.target, host, port } }
-    const opening = RedisLink.open(
-      { ...options, timeoutMs: options.timeoutMs / 2 },
-      { name: `${this.#name}@${address}`, preload: true },
-    ).then((link) => {
-      if (this.#isOver) link.end(new Error('it is over'))
-      else this.#watch(link)
-      return link
-    })
-    this.#links.set(address, opening)
-    opening.catch(() => this.#links.delete(address))
-    return opening
-  }
-
-  #watch(link: RedisLink): void {
-    this.#open.add(link)
-    void link.closed.then((reason) => {
-      this.#open.delete(link)
-      if (!this.#isOver) this.end(reason)
-    })
-  }
-
-  async #adoptHome(seed: string): Promise<void> {
-    const own = String(await this.home.client.call('CLUSTER', 'MYID'))
-    this.#links.set((await this.#read(own)) ?? seed, Promise.resolve(this.home))
-  }
-
-  /** Reads the map; resolves with the address of the node `own`, when it is a master. */
-  async #read(own = ''): Promise<string | undefined> {
-    type Node = [host: string | null, port: number, id: string]
-    type Range = [from: number, to: number, master: Node, ...replicas: Node[]]
-    const ranges = (await this.home.send('CLUSTER', 'SLOTS')) as Range[]
-    let found: string | undefined
-    for (const [from, to, [host, port, id]] of ranges) {
-      // A server that does not know its own name means the one it was asked at.
-      const name = host === null || host === '' ? this.home.client.options.host : host
-      const address = `${name ?? ''}:${port}`
-      if (id === own) found = address
-      this.#slots.fill(address, from, to + 1)
-    }
-    return found
-  }
-
-  #refresh(): Promise<void> {
-    this.#refreshing ??= this.#read()
-      .then(() => this.wake())
-      .catch(() => undefined)
-      .finally(() => (this.#refreshing = undefined))
-    return this.#refreshing
-  }
-
-  #moved(slot: number, address: string): void {
-    if (this.#slots[slot] === address) return
-    this.#slots[slot] = address
-    // Slots seldom move alone.
-    void this.#refresh()
-  }
-}
-
-interface Redirect {
-  readonly kind: 'MOVED' | 'ASK'
-  readonly slot: number
-  readonly address: string
-}
-
-function redirectOf(error: unknown): Redirect | undefined {
-  const found = /\b(MOVED|ASK) (\d+) (\S+:\d+)$/.exec(messageOf(error))
-  if (!found) return undefined
-  return { kind: found[1] as Redirect['kind'], slot: Number(found[2]), address: found[3]! }
-}
-
-/** Its slot is on the move, or the cluster is about to choose a master. */
-export function isBusy(error: unknown): boolean {
-  return /\b(TRYAGAIN|CLUSTERDOWN|MASTERDOWN)\b/.test(messageOf(error)) || isAway(error)
-}
-
-function isAway(error: unknown): boolean {
-  return MessagingError.is(error) && error.code === 'MESSAGING_CONNECT_FAILED'
-}
-
-function nobody(slot: number): MessagingError {
-  return new MessagingError('MESSAGING_CONNECT_FAILED', 'connection', `no server has slot ${slot}`)
 }

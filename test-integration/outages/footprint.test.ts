@@ -74,8 +74,8 @@ describeWith('redis', 'a client', () => {
       await until('all are subscribed', async () => (await subscribed()) === 600)
 
       const backend = await app.backend()
-      const text = '{"status": "SUCCESS", "result": 1, "children": []}'
-      await backend.store(ids.map((id) => ({ id, state: 'SUCCESS', text })))
+      const data = '{"status": "SUCCESS", "result": 1, "children": []}'
+      await backend.store(ids.map((id) => ({ id, state: 'SUCCESS', data })))
 
       expect(await Promise.all(come)).toEqual(ids.map(() => 1))
       for (const outcome of await outcomes) {

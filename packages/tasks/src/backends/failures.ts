@@ -5,9 +5,15 @@ import { TasksError } from '../kernel/errors.ts'
 
 type Target = ReturnType<typeof parseUrl>
 
-/** `store`: what it is called in the text, such as `on Redis`. Our own errors stay as they are. */
+/**
+ * What is thrown for a failure of the store, which `store` names in the text, such as `on Redis`. Our own errors
+ * stay as they are.
+ */
 export function backendFailed(store: string, error: unknown): TasksError {
   if (TasksError.is(error)) return error
+  // What only shows when the link is opened is wrong with the setting all the same.
+  if (MessagingError.is(error) && /^MESSAGING_(URL|OPTION)_INVALID$/.test(error.code))
+    return badBackend(error.message, error)
   const text = `the result backend ${store}: ${messageOf(error)}`
   return new TasksError('TASKS_BACKEND_FAILED', text, { cause: error })
 }
@@ -16,6 +22,7 @@ export function backendClosed(): TasksError {
   return new TasksError('TASKS_STOPPED', 'the result backend is closed')
 }
 
+/** A setting that cannot be used. */
 export function badBackend(why: string, cause?: unknown): TasksError {
   return new TasksError('TASKS_CONFIG_INVALID', `resultBackend: ${why}`, { cause })
 }

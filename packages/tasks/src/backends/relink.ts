@@ -22,12 +22,16 @@ export class Relink<L> {
   readonly #options: RelinkOptions<L>
   #link: Promise<L> | undefined
   #isClosed = false
+  #hasStood = false
 
   constructor(options: RelinkOptions<L>) {
     this.#options = options
   }
 
-  /** Again after a fault of the link; `once`: not again after anything was sent. */
+  /**
+   * Again after a fault of the link; `once`: not again after anything was sent. What could never be reached is
+   * not tried again.
+   */
   async run<T>(work: (link: L) => Promise<T>, { once = false } = {}): Promise<T> {
     const { clock, timeoutMs } = this.#options
     const untilMs = clock.monotonic() + timeoutMs
@@ -39,8 +43,9 @@ export class Relink<L> {
         return await work(link)
       } catch (error) {
         const isLost = MessagingError.is(error) && error.fault === 'connection'
+        const isOver = this.#isClosed || !this.#hasStood || (once && isSent)
         const isLate = clock.monotonic() + pauseMs > untilMs
-        if (!isLost || isLate || this.#isClosed || (once && isSent)) throw error
+        if (!isLost || isLate || isOver) throw error
         await sleep(clock, pauseMs)
       }
     }
@@ -73,6 +78,7 @@ export class Relink<L> {
 
   async #open(): Promise<L> {
     const link = await this.#options.open()
+    this.#hasStood = true
     if (this.#isClosed) await this.#options.close(link)
     return link
   }

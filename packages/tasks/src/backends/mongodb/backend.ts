@@ -1,5 +1,5 @@
 /** Results on MongoDB in Celery's collections and documents. Waiting polls, as in Celery. */
-import { MessagingError, type Ambient } from '@celeriac/messaging'
+import type { Ambient } from '@celeriac/messaging'
 import { loadMongoClients, type MongoDocument, type MongoLink } from '@celeriac/messaging/internal'
 import type {
   BackendOptions,
@@ -14,7 +14,7 @@ import type { ResultRecord } from '../../backend/result-record.ts'
 import { idOf, readTree, type ResultTree } from '../../canvas/index.ts'
 import { TasksError } from '../../kernel/errors.ts'
 import { chunksOf, lastOfEach } from '../batches.ts'
-import { backendFailed, badBackend, knownOptions } from '../failures.ts'
+import { backendFailed, knownOptions } from '../failures.ts'
 import { Relink } from '../relink.ts'
 import { documentOf, payloadOf, recordOf, valueOf, withoutNesting } from './documents.ts'
 import { mongoPlace, type MongoPlace } from './settings.ts'
@@ -190,8 +190,6 @@ export class MongoBackend implements ResultBackend {
     try {
       return await work()
     } catch (error) {
-      if (MessagingError.is(error) && /^MESSAGING_(URL|OPTION)_INVALID$/.test(error.code))
-        throw badBackend(error.message, error)
       throw backendFailed('on MongoDB', error)
     }
   }

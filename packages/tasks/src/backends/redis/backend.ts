@@ -1,6 +1,9 @@
-/** Results on Redis as Celery lays them out: Python clients and workers read and write the same keys. */
+/**
+ * Results on Redis as Celery lays them out: Python clients and workers read and write the same keys. One
+ * server, the master that sentinels name, or a cluster, on which the keys of a join lie together.
+ */
 import type { Ambient } from '@celeriac/messaging'
-import { loadRedisClients, parseUrl, type RedisClient } from '@celeriac/messaging/internal'
+import type { ConnectOptions } from '@celeriac/messaging/internal'
 import type {
   BackendOptions,
   CountdownPart,
@@ -12,18 +15,17 @@ import type {
 import type { Encoded, ResultCodec } from '../../backend/result-codec.ts'
 import type { ResultRecord } from '../../backend/result-record.ts'
 import { readTree, type ResultTree } from '../../canvas/result-tree.ts'
-import { TasksError } from '../../kernel/errors.ts'
+import { lastOfEach } from '../batches.ts'
+import { backendFailed } from '../failures.ts'
+import { Relink } from '../relink.ts'
 import { resultKeys, type ResultKeys } from './keys.ts'
+import { openLinks, openNotices, type RedisLinks } from './links.ts'
+import type { Member } from './member.ts'
 import { Notices } from './notices.ts'
-import { defineScripts, type CallScript } from './scripts.ts'
+import { redisSettings, type RedisSettings } from './settings.ts'
 
-const chunkSize = 500
-
-interface Link {
-  readonly client: RedisClient
-  readonly cork: { hold(): void }
-  readonly call: CallScript
-}
+/** Rounds in which a record may be changed by others before this gives up. */
+const patience = 20
 
 export class RedisBackend implements ResultBackend {
   readonly name = 'redis'
@@ -35,33 +37,47 @@ export class RedisBackend implements ResultBackend {
     groups: true,
     expires: true,
   } as const
-  readonly #target: ReturnType<typeof parseUrl>
-  readonly #ambient: Ambient
+  readonly #settings: RedisSettings
   readonly #codec: ResultCodec
   readonly #keys: ResultKeys
+  readonly #links: Relink<RedisLinks>
   readonly #notices: Notices
   readonly #ttl: number
-  #link: Promise<Link> | undefined
-  #closing: Promise<void> | undefined
 
   constructor(options: BackendOptions, ambient: Ambient) {
-    this.#ambient = ambient
+    const settings = redisSettings(options)
+    const { target, kind, timeoutMs, connectMs, checkMs, clientName, prefix } = settings
+    this.#settings = settings
     this.#codec = options.codec
     this.#ttl = Math.round(options.expiresSeconds)
-    this.#target = parseUrl(
-      options.url,
-      ['redis', 'rediss', 'redis+socket'],
-      options.options,
-      () => 6379,
-    )
-    const prefix = this.#target.options['globalKeyprefix']
-    this.#keys = resultKeys(typeof prefix === 'string' ? prefix : '')
-    this.#notices = new Notices(
-      ambient.clock,
-      options.codec.isText,
-      () => this.#connect(),
-      (channels) => this.read(channels.map(this.#keys.idOf)),
-    )
+    this.#keys = resultKeys(prefix, kind === 'cluster')
+    const { clock } = ambient
+    const place: ConnectOptions = {
+      target,
+      ambient,
+      timeoutMs: connectMs,
+      heartbeatSeconds: timeoutMs / 1000,
+      clientName,
+    }
+    this.#links = new Relink({
+      open: async () => {
+        const links = await openLinks(place, kind)
+        void links.over.then(() => this.#moved())
+        return links
+      },
+      isOver: (links) => links.isOver,
+      close: (links) => links.quit(),
+      clock,
+      timeoutMs,
+    })
+    this.#notices = new Notices({
+      clock,
+      isText: options.codec.isText,
+      checkMs,
+      timeoutMs,
+      open: () => openNotices(place, kind),
+      read: (channels) => this.read(channels.map((channel) => this.#keys.idOf(channel))),
+    })
   }
 
   /** Channels subscribed now; what nobody awaits must not be among them. */
@@ -70,19 +86,11 @@ export class RedisBackend implements ResultBackend {
   }
 
   async open(): Promise<void> {
-    await this.#guard(async () => void (await this.#connected()))
+    await this.#guard(() => this.#links.open())
   }
 
-  close(): Promise<void> {
-    return (this.#closing ??= this.#close())
-  }
-
-  async #close(): Promise<void> {
-    await this.#notices.close()
-    const link = await this.#link?.catch(() => undefined)
-    // `quit` waits for the answers of what was sent before.
-    if (link?.client.status === 'ready') await link.client.quit().catch(() => undefined)
-    link?.client.disconnect()
+  async close(): Promise<void> {
+    await Promise.all([this.#notices.close(), this.#links.close()])
   }
 
   encode(record: ResultRecord): Encoded {
@@ -94,70 +102,70 @@ export class RedisBackend implements ResultBackend {
   }
 
   async store(results: readonly StoredResult[]): Promise<void> {
-    // The script knows a success by its JSON; of others the records must be read first, as Celery does.
-    const open = this.#codec.isText ? results : await this.#unfinished(results)
-    await this.#guard(async ({ call, cork }) => {
-      cork.hold()
-      const calls: Promise<unknown>[] = []
-      for (let i = 0; i < open.length; i += chunkSize) {
-        const chunk = open.slice(i, i + chunkSize)
-        const keys = chunk.map(({ id }) => this.#keys.record(id))
-        calls.push(call('store', keys, [this.#ttl, ...chunk.map(({ data }) => argument(data))]))
-      }
-      await Promise.all(calls)
+    const left = lastOfEach(results)
+    if (!this.#codec.isText) return await this.#swap(left)
+    const keys = left.map(({ id }) => this.#keys.record(id))
+    await this.#each(keys, async (links, places) => {
+      const some = places.map((place) => keys[place]!)
+      const args = [this.#ttl, ...places.map((place) => argument(left[place]!.data))]
+      await links.at(some[0]!, (member) => member.script('store', some, args))
     })
   }
 
-  async #unfinished(results: readonly StoredResult[]): Promise<StoredResult[]> {
-    const before = await this.read(results.map(({ id }) => id))
-    const done = new Set<string>()
-    for (const [i, { id }] of results.entries())
-      if (before[i] !== undefined && this.#codec.isSuccess(before[i])) done.add(id)
-    return results.filter(({ id, state }) => {
-      if (done.has(id)) return false
-      if (state === 'SUCCESS') done.add(id)
-      return true
-    })
+  /** The script knows a success by its JSON; of others what was read is compared with what is there. */
+  async #swap(results: readonly StoredResult[]): Promise<void> {
+    let left = results
+    for (let round = 0; left.length > 0 && round < patience; round++) {
+      const before = await this.read(left.map(({ id }) => id))
+      const open = left
+        .map((one, i) => ({ ...one, before: before[i] }))
+        .filter((one) => one.before === undefined || !this.#codec.isSuccess(one.before))
+      const keys = open.map(({ id }) => this.#keys.record(id))
+      const isDone = new Set<number>()
+      await this.#each(keys, async (links, places) => {
+        const some = places.map((place) => keys[place]!)
+        const pairs = places.flatMap((place) => {
+          const one = open[place]!
+          return [argument(one.before ?? ''), argument(one.data)]
+        })
+        const done = await links.at(some[0]!, (member) =>
+          member.script('swap', some, [this.#ttl, ...pairs]),
+        )
+        for (const [i, place] of places.entries())
+          if ((done as number[])[i] === 1) isDone.add(place)
+      })
+      left = open.filter((_, place) => !isDone.has(place))
+    }
+    if (left.length > 0)
+      throw backendFailed('on Redis', `the record of ${left[0]!.id} is changed all the time`)
   }
 
   async read(ids: readonly string[]): Promise<readonly (Encoded | undefined)[]> {
-    if (ids.length === 0) return []
-    return await this.#guard(async ({ client, cork }) => {
-      cork.hold()
-      const chunks: Promise<readonly (Encoded | null)[]>[] = []
-      for (let i = 0; i < ids.length; i += chunkSize) {
-        const keys = ids.slice(i, i + chunkSize).map((id) => this.#keys.record(id))
-        chunks.push(this.#codec.isText ? client.mget(keys) : client.mgetBuffer(keys))
-      }
-      return (await Promise.all(chunks)).flat().map((data) => data ?? undefined)
+    const keys = ids.map((id) => this.#keys.record(id))
+    const values = Array.from<Encoded | undefined>({ length: ids.length })
+    await this.#each(keys, async (links, places) => {
+      const some = places.map((place) => keys[place]!)
+      const found = await links.at(some[0]!, (member) => member.values(some, !this.#codec.isText))
+      for (const [i, place] of places.entries()) values[place] = found[i] ?? undefined
     })
+    return values
   }
 
   async subscribe(id: string, onData: (data: StoredData) => void): Promise<() => void> {
-    try {
-      return await this.#notices.subscribe(this.#keys.record(id), onData)
-    } catch (error) {
-      throw this.#failed(error)
-    }
+    return await this.#guard(() => this.#notices.subscribe(this.#keys.record(id), onData))
   }
 
   async forget(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return
-    await this.#guard(({ client }) => client.del(...ids.map((id) => this.#keys.record(id))))
+    await this.#remove(ids.map((id) => this.#keys.record(id)))
   }
 
   async startCountdown(groupId: string, members: readonly ResultTree[]): Promise<void> {
-    const key = this.#keys.size(groupId)
-    await this.#guard(({ client }) =>
-      this.#ttl > 0
-        ? client.setex(key, this.#ttl, members.length)
-        : client.set(key, members.length),
-    )
+    await this.#put(this.#keys.size(groupId), members.length)
   }
 
   async extendCountdown(groupId: string, taskId: string): Promise<void> {
     const keys = [this.#keys.added(groupId), this.#keys.extra(groupId)]
-    await this.#guard(({ call }) => call('extend', keys, [taskId, this.#ttl]))
+    await this.#at(keys[0]!, (member) => member.script('extend', keys, [taskId, this.#ttl]))
   }
 
   async stepCountdown(part: CountdownPart): Promise<CountdownStep> {
@@ -168,90 +176,79 @@ export class RedisBackend implements ResultBackend {
       this.#keys.size(groupId),
       this.#keys.counted(groupId),
     ]
-    const score = index ?? '+inf'
-    const found = await this.#guard(({ call }) =>
-      call('step', keys, [score, argument(data), taskId, this.#ttl], !this.#codec.isText),
+    const args = [index ?? '+inf', argument(data), taskId, this.#ttl]
+    const script = this.#settings.isOrdered ? 'step' : 'stepList'
+    const found = await this.#at(keys[0]!, (member) =>
+      member.script(script, keys, args, !this.#codec.isText),
     )
     const parts = found as Encoded[]
     return parts.length === 0 ? { kind: 'waiting' } : { kind: 'complete', parts }
   }
 
   async endCountdown(groupId: string): Promise<void> {
-    await this.#guard(({ client }) =>
-      client.del(
-        this.#keys.group(groupId),
-        this.#keys.size(groupId),
-        this.#keys.extra(groupId),
-        this.#keys.parts(groupId),
-        this.#keys.counted(groupId),
-        this.#keys.added(groupId),
-      ),
-    )
+    const { group, size, extra, parts, counted, added } = this.#keys
+    await this.#remove([group, size, extra, parts, counted, added].map((key) => key(groupId)))
   }
 
   async storeGroup(groupId: string, tree: ResultTree): Promise<void> {
-    const key = this.#keys.group(groupId)
-    const text = argument(this.#codec.encode({ result: tree }))
-    await this.#guard(({ client }) =>
-      this.#ttl > 0 ? client.setex(key, this.#ttl, text) : client.set(key, text),
-    )
+    await this.#put(this.#keys.group(groupId), argument(this.#codec.encode({ result: tree })))
   }
 
   async readGroup(groupId: string): Promise<ResultTree | undefined> {
-    const found = await this.#guard(({ client }) => client.getBuffer(this.#keys.group(groupId)))
-    if (found === null) return undefined
+    const key = this.#keys.group(groupId)
+    const [found] = await this.#at(key, (member) => member.values([key], true))
+    if (!found) return undefined
     return readTree((this.#codec.decode(found) as { result?: unknown } | null)?.result)
   }
 
   async forgetGroup(groupId: string): Promise<void> {
-    await this.#guard(({ client }) => client.del(this.#keys.group(groupId)))
+    await this.#remove([this.#keys.group(groupId)])
   }
 
-  async #guard<T>(work: (link: Link) => Promise<T>): Promise<T> {
-    try {
-      return await work(await this.#connected())
-    } catch (error) {
-      throw this.#failed(error)
-    }
+  /** The link for commands is over: who waits may listen to a server that is no master any more. */
+  #moved(): void {
+    if (this.#settings.kind !== 'single') this.#notices.renew()
   }
 
-  #failed(error: unknown): TasksError {
-    if (TasksError.is(error)) return error
-    const why = error instanceof Error ? error.message : String(error)
-    return new TasksError('TASKS_BACKEND_FAILED', `the result backend on Redis: ${why}`, {
-      cause: error,
-    })
-  }
-
-  #connected(): Promise<Link> {
-    this.#link ??= this.#openLink().catch((error: unknown) => {
-      this.#link = undefined
-      throw error
-    })
-    return this.#link
-  }
-
-  async #openLink(): Promise<Link> {
-    const { Cork } = await loadRedisClients()
-    const client = await this.#connect()
-    return { client, cork: new Cork(client), call: defineScripts(client) }
-  }
-
-  async #connect(): Promise<RedisClient> {
-    const { openRedis } = await loadRedisClients()
-    if (this.#closing) {
-      throw new TasksError('TASKS_STOPPED', 'the result backend is closed')
-    }
-    return await openRedis(
-      {
-        target: this.#target,
-        ambient: this.#ambient,
-        timeoutMs: 4000,
-        heartbeatSeconds: 10,
-        clientName: 'celeriac-results',
-      },
-      { reconnect: true },
+  async #put(key: string, value: string | number | Buffer): Promise<void> {
+    await this.#at(key, (member) =>
+      member.run('SET', (client) =>
+        this.#ttl > 0 ? client.setex(key, this.#ttl, value) : client.set(key, value),
+      ),
     )
+  }
+
+  async #remove(keys: readonly string[]): Promise<void> {
+    await this.#each(keys, async (links, places) => {
+      const some = places.map((place) => keys[place]!)
+      await links.at(some[0]!, (member) => member.run('DEL', (client) => client.del(...some)))
+    })
+  }
+
+  /** For each part of the keys that one command may have, all at once. */
+  async #each(
+    keys: readonly string[],
+    work: (links: RedisLinks, places: readonly number[]) => Promise<void>,
+  ): Promise<void> {
+    if (keys.length === 0) return
+    await this.#guard(() =>
+      this.#links.run(async (links) => {
+        links.hold()
+        await Promise.all(links.groups(keys).map((places) => work(links, places)))
+      }),
+    )
+  }
+
+  #at<T>(key: string, work: (member: Member) => Promise<T>): Promise<T> {
+    return this.#guard(() => this.#links.run((links) => links.at(key, work)))
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw backendFailed('on Redis', error)
+    }
   }
 }
 

@@ -1,4 +1,8 @@
-/** Every key name of the Redis backend. The first group is Celery's; what is ours lies under `celeriac:`. */
+/**
+ * Every key name of the Redis backend. The first group is Celery's; what is ours lies under `celeriac:`. On a
+ * cluster the id of a group stands in braces, so that all keys of its join lie in one slot.
+ */
+import { celeryKeys } from '../celery-keys.ts'
 
 export interface ResultKeys {
   record(id: string): string
@@ -15,19 +19,19 @@ export interface ResultKeys {
   idOf(channel: string): string
 }
 
-/** Celery: a prefix that does not end in a separator gets an underscore. backends/base.py */
-export function resultKeys(prefix: string): ResultKeys {
-  const full = prefix === '' || /[:_\-.]$/.test(prefix) ? prefix : `${prefix}_`
-  const record = `${full}celery-task-meta-`
-  const group = (id: string): string => `${full}celery-taskset-meta-${id}`
+export function resultKeys(prefix: string, isCluster = false): ResultKeys {
+  const keys = celeryKeys(prefix)
+  const tagged = (id: string): string => (isCluster ? `{${id}}` : id)
+  const group = (id: string): string => keys.group(tagged(id))
+  const ours = (what: string, id: string): string => `${keys.prefix}celeriac:${what}:${tagged(id)}`
   return {
-    record: (id) => record + id,
+    record: (id) => keys.record(id),
     group,
     size: (id) => `${group(id)}.s`,
     extra: (id) => `${group(id)}.t`,
     parts: (id) => `${group(id)}.j`,
-    counted: (id) => `${full}celeriac:counted:${id}`,
-    added: (id) => `${full}celeriac:added:${id}`,
-    idOf: (channel) => channel.slice(record.length),
+    counted: (id) => ours('counted', id),
+    added: (id) => ours('added', id),
+    idOf: (channel) => channel.slice(keys.ofRecords.length),
   }
 }

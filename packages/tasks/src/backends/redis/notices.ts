@@ -1,43 +1,70 @@
 /**
  * Who waits for which result, on one shared subscribed socket that opens with the first waiter. Only
  * results that somebody awaits right now are subscribed; what is asked for in one turn goes in one command.
+ * A socket that broke is made anew as long as anybody waits, a thousand subscriptions at a time, and what was
+ * told meanwhile is read.
  */
-import type { Clock } from '@celeriac/messaging'
-import { TurnBatch, type RedisClient } from '@celeriac/messaging/internal'
+import { MessagingError, type Clock } from '@celeriac/messaging'
+import {
+  loadRedisClients,
+  sleep,
+  TurnBatch,
+  withDeadline,
+  type RedisClient,
+} from '@celeriac/messaging/internal'
 import type { Encoded } from '../../backend/result-codec.ts'
+import { chunksOf } from '../batches.ts'
+import { Relink } from '../relink.ts'
 
 type Listener = (data: Encoded) => void
 
-/** Pause between looks at a link on which nothing moves. */
-const pingMs = 5000
+/** Channels of one command. */
+const chunkSize = 1000
+const longestPauseMs = 1000
+
+export interface NoticesOptions {
+  readonly clock: Clock
+  readonly isText: boolean
+  /** Pause between looks at a link on which nothing moves. */
+  readonly checkMs: number
+  /** Longest a command may take. */
+  readonly timeoutMs: number
+  open(): Promise<RedisClient>
+  /** What is stored under the names of channels. */
+  read(channels: readonly string[]): Promise<readonly (Encoded | undefined)[]>
+}
+
+interface Link {
+  readonly client: RedisClient
+  isOver: boolean
+  end(): void
+}
 
 export class Notices {
-  readonly #clock: Clock
-  readonly #isText: boolean
-  readonly #open: () => Promise<RedisClient>
-  readonly #read: (channels: readonly string[]) => Promise<readonly (Encoded | undefined)[]>
+  readonly #options: NoticesOptions
+  readonly #links: Relink<Link>
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #subscribing: TurnBatch<string, void>
-  #client: Promise<RedisClient> | undefined
   readonly #ended = new Set<string>()
+  #current: Link | undefined
   #endScheduled = false
   #watched = false
+  #isClosed = false
 
-  /** `read` gives what is stored under the names of channels. */
-  constructor(
-    clock: Clock,
-    isText: boolean,
-    open: () => Promise<RedisClient>,
-    read: (channels: readonly string[]) => Promise<readonly (Encoded | undefined)[]>,
-  ) {
-    this.#clock = clock
-    this.#isText = isText
-    this.#open = open
-    this.#read = read
-    this.#subscribing = new TurnBatch(async (channels) => {
-      const client = await this.#connected()
-      await client.subscribe(...channels)
+  constructor(options: NoticesOptions) {
+    const { clock, timeoutMs } = options
+    this.#options = options
+    this.#links = new Relink({
+      open: () => this.#open(),
+      isOver: (link) => link.isOver,
+      close: (link) => link.end(),
+      clock,
+      timeoutMs,
     })
+    this.#subscribing = new TurnBatch(
+      (channels) => this.#links.run((link) => this.#subscribe(link, channels)),
+      chunkSize,
+    )
   }
 
   /** Channels subscribed or about to be. */
@@ -67,53 +94,92 @@ export class Notices {
     return off
   }
 
-  async close(): Promise<void> {
-    const client = await this.#client?.catch(() => undefined)
-    client?.disconnect()
-    this.#client = undefined
+  /** Another server may be the master: what is awaited is subscribed there, and read. */
+  renew(): void {
+    this.#current?.end()
   }
 
-  #connected(): Promise<RedisClient> {
-    this.#client ??= this.#open().then(
-      (client) => {
-        if (this.#isText) client.on('message', (channel, text) => this.#tell(channel, text))
-        else client.on('messageBuffer', (channel, data) => this.#tell(channel.toString(), data))
-        client.on('ready', () => void this.#catchUp(client).catch(() => undefined))
-        return client
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#links.close()
+  }
+
+  async #open(): Promise<Link> {
+    const [client, { hangUp, redisEnded }] = await Promise.all([
+      this.#options.open(),
+      loadRedisClients(),
+    ])
+    const link: Link = {
+      client,
+      isOver: false,
+      end: () => {
+        link.isOver = true
+        hangUp(client)
       },
-      (error: unknown) => {
-        this.#client = undefined
-        throw error
-      },
-    )
-    return this.#client
+    }
+    if (this.#options.isText) client.on('message', (channel, text) => this.#tell(channel, text))
+    else client.on('messageBuffer', (channel, data) => this.#tell(channel.toString(), data))
+    void redisEnded(client).then(() => {
+      link.isOver = true
+      if (this.#current === link) void this.#restore()
+    })
+    this.#current = link
+    return link
+  }
+
+  async #subscribe({ client }: Link, channels: readonly string[]): Promise<void> {
+    const { redisError } = await loadRedisClients()
+    try {
+      await client.subscribe(...channels)
+    } catch (error) {
+      throw redisError(error, 'Redis (SUBSCRIBE)')
+    }
+  }
+
+  /** After a lost link, as long as anybody waits: subscribes anew and tells what is stored. */
+  async #restore(): Promise<void> {
+    const { clock } = this.#options
+    for (let pauseMs = 50; !this.#isClosed && this.#listeners.size > 0;) {
+      try {
+        const link = await this.#links.open()
+        for (const channels of chunksOf([...this.#listeners.keys()], chunkSize)) {
+          await this.#subscribe(link, channels)
+          await this.#catchUp(channels)
+        }
+        return
+      } catch (error) {
+        // One that cannot be helped is told to whoever asks next.
+        if (MessagingError.is(error) && error.fault === 'fatal') return
+      }
+      await sleep(clock, pauseMs)
+      pauseMs = Math.min(pauseMs * 2, longestPauseMs)
+    }
+  }
+
+  /** What was told while nobody could hear it. */
+  async #catchUp(channels: readonly string[]): Promise<void> {
+    const awaited = channels.filter((channel) => this.#listeners.has(channel))
+    const found = await this.#options.read(awaited)
+    for (const [i, data] of found.entries()) if (data !== undefined) this.#tell(awaited[i]!, data)
   }
 
   /** While anybody waits: a link that dies in silence would never tell anything again. */
   #watch(): void {
     if (this.#watched || this.#listeners.size === 0) return
     this.#watched = true
+    const { clock, checkMs, timeoutMs } = this.#options
     const look = (): void => {
       this.#watched = false
-      // Its answer, or the lack of one, is the client's business.
-      void this.#client?.then((client) => client.ping()).catch(() => undefined)
+      const link = this.#current
+      if (link && !link.isOver)
+        withDeadline(link.client.ping(), timeoutMs, clock, 'PING').catch(() => link.end())
       this.#watch()
     }
-    this.#clock.after(pingMs, look, { background: true })
+    clock.after(checkMs, look, { background: true })
   }
 
   #tell(channel: string, data: Encoded): void {
     for (const listener of this.#listeners.get(channel) ?? []) listener(data)
-  }
-
-  /** After a lost link: what was told while nobody could hear it is read. When this fails, so has the link. */
-  async #catchUp(client: RedisClient): Promise<void> {
-    const channels = [...this.#listeners.keys()]
-    if (channels.length === 0) return
-    // Behind the subscriptions on the same socket: once it is answered, they hold.
-    await client.ping()
-    const found = await this.#read(channels)
-    for (const [i, data] of found.entries()) if (data !== undefined) this.#tell(channels[i]!, data)
   }
 
   #scheduleEnd(): void {
@@ -121,13 +187,14 @@ export class Notices {
     this.#endScheduled = true
     setImmediate(() => {
       this.#endScheduled = false
-      const channels = [...this.#ended].filter((channel) => !this.#listeners.has(channel))
+      const ended = [...this.#ended].filter((channel) => !this.#listeners.has(channel))
       this.#ended.clear()
-      if (channels.length === 0) return
-      void this.#client
-        ?.then((client) => client.unsubscribe(...channels))
+      const link = this.#current
+      if (!link || link.isOver) return
+      for (const channels of chunksOf(ended, chunkSize)) {
         // A lost link has no subscriptions left to end.
-        .catch(() => undefined)
+        link.client.unsubscribe(...channels).catch(() => undefined)
+      }
     })
   }
 }

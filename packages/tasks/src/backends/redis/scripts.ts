@@ -1,7 +1,7 @@
-/** The atomic acts of the Redis backend. */
+/** The atomic acts of the Redis backend. All keys of one call lie in one slot. */
 import type { RedisClient } from '@celeriac/messaging/internal'
 
-/** Stores and announces records, but never over a SUCCESS. KEYS: records; ARGV: ttl, then the texts. */
+/** Stores and announces records, but never over a SUCCESS in JSON. KEYS: records; ARGV: ttl, then the texts. */
 const store = `
 local ttl = tonumber(ARGV[1])
 for i, key in ipairs(KEYS) do
@@ -13,6 +13,25 @@ for i, key in ipairs(KEYS) do
   end
 end
 return 1
+`
+
+/**
+ * The same for records that only their reader can judge: stores each where what lies there is still what was
+ * read ('' for nothing). KEYS: records; ARGV: ttl, then before and after of each. Answers 1 for what was stored.
+ */
+const swap = `
+local ttl = tonumber(ARGV[1])
+local done = {}
+for i, key in ipairs(KEYS) do
+  local before, after = ARGV[2 * i], ARGV[2 * i + 1]
+  done[i] = 0
+  if (redis.call('GET', key) or '') == before then
+    if ttl > 0 then redis.call('SETEX', key, ttl, after) else redis.call('SET', key, after) end
+    redis.call('PUBLISH', key, after)
+    done[i] = 1
+  end
+end
+return done
 `
 
 /** One part more, once for each id. KEYS: ids added, extra; ARGV: task id, ttl. */
@@ -45,7 +64,23 @@ if count < tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0) then retur
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `
 
-const sources = { store, extend, step }
+/** The same in a list, in the order in which the parts ended: Celery's result_chord_ordered=False. */
+const stepList = `
+local before = redis.call('HGET', KEYS[4], ARGV[3])
+if before and before ~= ARGV[2] then redis.call('LREM', KEYS[1], 1, before) end
+if before ~= ARGV[2] then redis.call('RPUSH', KEYS[1], ARGV[2]) end
+redis.call('HSET', KEYS[4], ARGV[3], ARGV[2])
+local count = redis.call('LLEN', KEYS[1])
+local size = redis.call('GET', KEYS[3])
+if tonumber(ARGV[4]) > 0 then
+  for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
+end
+if not size then return {} end
+if count < tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0) then return {} end
+return redis.call('LRANGE', KEYS[1], 0, -1)
+`
+
+const sources = { store, swap, extend, step, stepList }
 export type CallScript = (
   name: keyof typeof sources,
   keys: readonly string[],
@@ -65,4 +100,9 @@ export function defineScripts(client: RedisClient): CallScript {
       ...keys,
       ...args,
     )
+}
+
+/** Sends every script ahead, for a server on which a call must not need two attempts. */
+export async function loadScripts(client: RedisClient): Promise<void> {
+  await Promise.all(Object.values(sources).map((lua) => client.script('LOAD', lua)))
 }

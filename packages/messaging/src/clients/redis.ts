@@ -76,6 +76,8 @@ function redisOptions({
     ...(deadlineSeconds > 0 && { commandTimeout: deadlineSeconds * 1000 }),
     ...(target.options['socketKeepalive'] === true && { keepAlive: 1 }),
   }
+  // Only a number switches it on, and left out it is one.
+  if (target.options['socketKeepalive'] === false) Object.assign(options, { keepAlive: null })
   for (const name of passedThrough) {
     if (target.options[name] !== undefined) Object.assign(options, { [name]: target.options[name] })
   }

@@ -76,44 +76,50 @@ export const resultOptions = {
   overrideBackends: option(mapping, {}, 'More backends by name.', { planned: true }),
 
   redisBackendUseSsl: option(optional(mapping), undefined, 'TLS options of the Redis backend.'),
-  redisMaxConnections: option(optional(whole(1)), undefined, 'Connections of the Redis backend.', {
-    planned: true,
-  }),
+  redisMaxConnections: option(
+    optional(whole(1)),
+    undefined,
+    'Accepted for its name: results need one connection, and one more while something is awaited.',
+  ),
   redisSocketTimeout: option(
     optional(seconds),
     10,
-    'Seconds the Redis backend waits for an answer.',
-    { celery: 120, planned: true },
+    'Seconds an operation of the Redis backend may take, with all its attempts; none is 10.',
+    { celery: 120 },
   ),
   redisSocketConnectTimeout: option(
     optional(seconds),
     undefined,
     'Seconds the Redis backend may take to connect; none is `brokerConnectionTimeout`.',
-    { planned: true },
   ),
-  redisRetryOnTimeout: option(flag, true, 'Try once more after a timeout.', {
-    celery: false,
-    planned: true,
-  }),
+  redisRetryOnTimeout: option(
+    flag,
+    true,
+    'Accepted for its name: what was under way when a link broke is asked again until its time is over.',
+    { celery: false },
+  ),
   redisSocketKeepalive: option(flag, true, 'TCP keepalive of the Redis backend.', {
     celery: false,
-    planned: true,
   }),
-  redisClientName: option(optional(text), undefined, 'Name shown in CLIENT LIST.', {
-    planned: true,
-  }),
+  redisClientName: option(
+    optional(text),
+    undefined,
+    'Name shown in CLIENT LIST; none is `celeriac-results`.',
+  ),
   redisBackendHealthCheckInterval: option(
     optional(seconds),
     undefined,
-    'Seconds between checks of an idle connection.',
-    { planned: true },
+    'Seconds between checks of the connection that waits for results; none or 0 is 5.',
   ),
-  redisHost: option(optional(text), undefined, 'Legacy part of the URL.', { planned: true }),
-  redisPort: option(optional(whole(1)), undefined, 'Legacy part of the URL.', { planned: true }),
-  redisDb: option(optional(whole(0)), undefined, 'Legacy part of the URL.', { planned: true }),
-  redisUsername: option(optional(anyText), undefined, 'Legacy part of the URL.', { planned: true }),
-  redisPassword: option(optional(anyText), undefined, 'Legacy part of the URL.', {
-    planned: true,
+  redisHost: option(optional(text), undefined, 'Where the URL of the Redis backend names no host.'),
+  redisPort: option(optional(whole(1)), undefined, 'The same for the port.'),
+  redisDb: option(
+    optional(whole(0)),
+    undefined,
+    "The database where `resultBackend` is 'redis' and no URL.",
+  ),
+  redisUsername: option(optional(anyText), undefined, 'Where the URL names no user.'),
+  redisPassword: option(optional(anyText), undefined, 'Where the URL has no password.', {
     secret: true,
   }),
 } as const

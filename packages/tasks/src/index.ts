@@ -1,6 +1,7 @@
 /** The public names of the package. */
 export { Celeriac, type AppOptions, type SendOptions } from './app/app.ts'
-export { chain, chord, group, groupOf } from './app/canvas.ts'
+export { chain, chainOf, chord, group, groupOf } from './app/canvas.ts'
+export type { StampingVisitor, StampOptions, Stamps } from './canvas/stamp.ts'
 export { kw } from './app/kw.ts'
 export { currentApp, setCurrentApp, sharedTask, type SharedTask } from './app/shared.ts'
 export { currentTask } from './execution/context.ts'

@@ -11,10 +11,11 @@ import {
   type Serializer,
 } from '@celeriac/messaging'
 import { Signals } from '@celeriac/messaging/internal'
-import type { Plan, ResultTree } from '../canvas/index.ts'
-import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
+import { call, clone, fromWire, type Plan, type ResultTree } from '../canvas/index.ts'
+import { AppliedSignature } from './applied-signature.ts'
+import type { Signature, SignatureOptions } from '../canvas/signature.ts'
 import { defaultSource, environmentSource, fileSource } from '../config/load.ts'
-import type { Config, Settings } from '../config/options.ts'
+import type { Config, OptionName, Settings } from '../config/options.ts'
 import type { BeatEntrySetting } from '../config/options/structures.ts'
 import { resolve, type Source } from '../config/resolve.ts'
 import type { ResultBackend } from '../backend/backend.ts'
@@ -25,14 +26,17 @@ import { authSerializer, type SecurityOptions } from '../security/setup.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
 import { enrol } from './shared.ts'
+import type { SendOptions } from './send-options.ts'
 import { planOf, remember, runHere } from './sending.ts'
 import { Registry } from './registry.ts'
 import { registerBuiltins } from './builtins.ts'
 import { Services, type ExtraCodecs } from './services.ts'
 import { makeTask, type AnyFunction, type Task, type TaskOptions } from './task.ts'
 import type { TaskContext } from '../execution/context.ts'
-import type { ArgumentsSchema, MadeArguments, TakenArguments } from './typed.ts'
+import type { AnySent, ArgumentsSchema, MadeArguments, TakenArguments } from './typed.ts'
 import { makeRemote, type RemoteTask } from './remote.ts'
+
+export type { SendOptions } from './send-options.ts'
 
 export interface AppOptions extends Settings {
   /** Where messages travel; the same as `brokerUrl`. None is the embedded broker. */
@@ -201,6 +205,27 @@ export class Celeriac {
     throw new TasksError('TASKS_NOT_READY', 'the settings are known after `await app.setup()`')
   }
 
+  /** A setting as far as it is known now: before `setup` only what code has set. */
+  setting<K extends OptionName>(name: K): Config[K] | undefined {
+    const settings = this.#services?.config ?? { ...this.#code, ...this.#overrides }
+    return (settings as Partial<Config>)[name]
+  }
+
+  /**
+   * A signature by the name of its task, or from its JSON, whoever wrote it. Throws `TASKS_SIGNATURE_INVALID`
+   * for what is none.
+   */
+  signature(
+    task: string | object,
+    args: readonly unknown[] = [],
+    options: SignatureOptions & { readonly kwargs?: Readonly<Record<string, unknown>> } = {},
+  ): AnySent {
+    const { kwargs, ...rest } = options
+    const one: Signature = typeof task === 'string' ? call(task) : fromWire(task)
+    const parts = { args, options: rest, ...(kwargs && { kwargs }) }
+    return new AppliedSignature(this, clone(one, parts)) as unknown as AnySent
+  }
+
   /** Sentences about settings that have no effect. */
   get configWarnings(): readonly string[] {
     return this.#warnings
@@ -367,20 +392,4 @@ export class Celeriac {
       `${what} comes too late: the app is in use already`,
     )
   }
-}
-
-/** What a send can be told beyond what its signature says. */
-export interface SendOptions extends DeliveryOptions {
-  /** Put in front of the signature's own arguments. */
-  readonly args?: readonly unknown[]
-  readonly kwargs?: Readonly<Record<string, unknown>>
-  /** Id of the (first) task; default a new UUID. */
-  readonly taskId?: string
-  /** Seconds until the send rejects; default `publishTimeout`. */
-  readonly timeout?: number
-  /** The workflow it belongs to, and the task that sends it; default those of the task around it. */
-  readonly rootId?: string
-  readonly parentId?: string
-  /** The task around it lists it among its children; default true. */
-  readonly addToParent?: boolean
 }

@@ -9,11 +9,15 @@ import {
   linkError,
   pipe,
   signatureBrand,
+  skew,
+  stamp,
   toWire,
   withImmutable,
   withOptions,
   type Signature,
   type SignatureOptions,
+  type StampOptions,
+  type Stamps,
 } from '../canvas/index.ts'
 import { TasksError } from '../kernel/errors.ts'
 import type { Member } from '../result/group-result.ts'
@@ -87,9 +91,10 @@ export class AppliedSignature {
     return new AppliedSignature(this.app, link(this.data, dataOf(next)))
   }
 
-  /** A copy that runs `next` when it fails. */
+  /** A copy that runs `next` when it fails; header members of a chord too, where the setting says so. */
   linkError(next: unknown): AppliedSignature {
-    return new AppliedSignature(this.app, linkError(this.data, dataOf(next)))
+    const onChordHeader = this.app.setting('taskAllowErrorCbOnChordHeader') === true
+    return new AppliedSignature(this.app, linkError(this.data, dataOf(next), { onChordHeader }))
   }
 
   /** Celery's other name for `linkError`. */
@@ -100,6 +105,19 @@ export class AppliedSignature {
   /** This, then that: Celery's `|`. */
   pipe(next: unknown): AppliedSignature {
     return new AppliedSignature(this.app, pipe(this.data, dataOf(next)))
+  }
+
+  /** A copy that carries these stamps with every message, and what a visitor adds. */
+  stamp(stamps: Stamps = {}, options: StampOptions = {}): AppliedSignature {
+    return new AppliedSignature(this.app, stamp(this.data, stamps, options))
+  }
+
+  /** A copy of a group whose members start one after the other: countdowns from `start`, in seconds. */
+  skew(start = 1, stop?: number, step = 1): AppliedSignature {
+    if (this.data.kind !== 'group') {
+      throw new TasksError('TASKS_SIGNATURE_INVALID', `only groups can be skewed, not ${this.name}`)
+    }
+    return new AppliedSignature(this.app, skew(this.data, start, stop, step))
   }
 
   /** As it travels. */

@@ -13,6 +13,7 @@ import type {
   ResultOf,
   Steps,
 } from '../canvas/types.ts'
+import type { AsyncResult } from '../result/async-result.ts'
 import { AppliedSignature, appOf, dataOf } from './applied-signature.ts'
 import type { HandleOf, SignatureOf } from './typed.ts'
 
@@ -31,6 +32,14 @@ export function chain<const S extends readonly [AnySignature, ...AnySignature[]]
   HandleOf<LastName<S>, ChainResult<S>>
 > {
   return applied(steps, data.chain(...steps.map(dataOf)))
+}
+
+/** A chain of steps made at run time; each takes what the one before it gives. */
+export function chainOf<R>(
+  steps: Iterable<SignatureOf<string, [] | [R], R, boolean>>,
+): SignatureOf<'celery.chain', [] | [R], R, false, AsyncResult<R>> {
+  const list = [...steps]
+  return applied(list, data.chain(...list.map(dataOf)))
 }
 
 /** Side by side; what is given to the group is put in front of each member. */

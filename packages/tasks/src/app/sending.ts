@@ -1,5 +1,5 @@
 /** From a signature and what the caller says to a plan, and to what is handed back. */
-import { plan, type Plan, type ResultTree } from '../canvas/index.ts'
+import { plan, stamp, type Plan, type ResultTree } from '../canvas/index.ts'
 import type { Signature } from '../canvas/signature.ts'
 import { currentExecution } from '../execution/context.ts'
 import { TasksError } from '../kernel/errors.ts'
@@ -12,13 +12,23 @@ export type WholePlan = Plan & { readonly result: ResultTree }
 
 /** Throws `TASKS_SIGNATURE_INVALID` when there is nothing to run. */
 export function planOf(signature: Signature, options: SendOptions, services: Services): WholePlan {
-  const { args, kwargs, taskId, timeout: _, rootId, parentId, addToParent: _1, ...given } = options
+  const {
+    args,
+    kwargs,
+    taskId,
+    timeout: _,
+    rootId,
+    parentId,
+    addToParent: _1,
+    stamps,
+    ...given
+  } = options
   const request = currentExecution()?.context.request
   const priority =
     services.config.taskInheritParentPriority && given.priority === undefined
       ? request?.priority
       : undefined
-  const planned = plan(signature, {
+  const planned = plan(stamps ? stamp(signature, stamps) : signature, {
     nextId: taskId === undefined ? services.ambient.nextId : firstThen(taskId, services),
     replyTo: services.replyTo,
     parentId: parentId ?? request?.id,

@@ -3,6 +3,7 @@
  * not compile: arguments, partials, and every step of a workflow against the one before it.
  */
 import type { SignatureOptions } from '../canvas/signature.ts'
+import type { StampOptions, Stamps } from '../canvas/stamp.ts'
 import type {
   AnySignature,
   Follow,
@@ -66,6 +67,8 @@ export interface SignatureOf<
   pipe<S extends AnySignature>(
     next: Follow<S, Out>,
   ): SignatureOf<`${Name}|${NameOf<S> & string}`, In, PipeResult<S>>
+  /** A copy that carries these stamps with every message, and what a visitor adds. */
+  stamp(stamps?: Stamps, options?: StampOptions): this
   /** As it travels. */
   toJSON(): object
 }
@@ -162,3 +165,6 @@ export type TakenArguments<A> =
 /** What the function gets. */
 export type MadeArguments<A> =
   A extends Schema<unknown, infer Output> ? (Output extends List ? [...Output] : never) : never
+
+/** A signature of which only the name is known: any arguments, any result. */
+export type AnySent = SignatureOf<string, unknown[], unknown, boolean, AsyncResult | GroupResult>

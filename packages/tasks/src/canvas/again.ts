@@ -5,6 +5,7 @@ import { formatIso } from '../protocol/times.ts'
 import { plan, type Plan, type PlanContext, type PlannedCall } from './plan.ts'
 import { linkAll } from './links.ts'
 import { mergeOptions, withOptions, type DeliveryOptions, type Signature } from './signature.ts'
+import { stamp } from './stamp.ts'
 import { endInOne } from './upgrade.ts'
 import { fromWire } from './wire.ts'
 
@@ -81,7 +82,9 @@ export function replacement(
 ): Plan {
   const { callbacks, errbacks, chain, chord } = payload.embed
   const { id, groupId, groupIndex, rootId } = meta
-  const linked = linkAll(endInOne(signature), callbacks?.map(fromWire), errbacks?.map(fromWire))
+  // A stamp is on everything that belongs to the workflow, so on what takes a place in it.
+  const stamped = meta.stampedHeaders?.length ? stamp(signature, meta.stamps) : signature
+  const linked = linkAll(endInOne(stamped), callbacks?.map(fromWire), errbacks?.map(fromWire))
   const placed = withOptions(linked, {
     taskId: id,
     ...(groupId !== undefined && { groupId }),

@@ -49,4 +49,5 @@ export {
   type SignatureOptions,
   type SignatureParts,
 } from './signature.ts'
+export { stamp, type StampingVisitor, type StampOptions, type Stamps } from './stamp.ts'
 export { fromWire, toWire } from './wire.ts'

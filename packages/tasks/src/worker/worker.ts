@@ -293,9 +293,9 @@ export class Worker {
         this.#again(request, 'a rejected message could not be put aside', error),
       )
     } else if (isRejected) this.#quietly(request.settle('requeue'))
-    else if (report.state === 'FAILURE' && !request.acknowledgement.onFailure) {
+    else if (report.state === 'FAILURE' && !request.acknowledgement.onFailure)
       this.#quietly(request.settle('drop'))
-    } else this.#quietly(request.settle('ack'))
+    else this.#quietly(request.settle('ack'))
   }
 
   /** A queue with a dead-letter exchange gets the message back as rejected; others have it parked. */

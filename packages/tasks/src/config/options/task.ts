@@ -154,12 +154,7 @@ export const taskOptions = {
     oldName: 'CELERY_SEND_TASK_SENT_EVENT',
     planned: true,
   }),
-  taskAllowErrorCbOnChordHeader: option(
-    flag,
-    false,
-    'Error callbacks of a chord join its header.',
-    { planned: true },
-  ),
+  taskAllowErrorCbOnChordHeader: option(flag, false, 'Error callbacks of a chord join its header.'),
   taskAutoretryBackoff: option(
     either(flag, number(0)),
     true,

@@ -186,7 +186,7 @@ describe('results in a folder', () => {
     const [data] = await backend.read(['bad'])
 
     expect(() => backend.decode(data!)).toThrow(
-      expect.objectContaining({ code: 'TASKS_RESULT_INVALID' }) as Error,
+      expect.objectContaining({ code: 'TASKS_RESULT_INVALID' }) as unknown as Error,
     )
   })
 
@@ -252,7 +252,7 @@ describe('results in a folder', () => {
     writeFileSync(file, '')
     await expect(open(file).open()).rejects.toMatchObject({ code: 'TASKS_CONFIG_INVALID' })
     expect(() => open('')).toThrow(
-      expect.objectContaining({ code: 'TASKS_CONFIG_INVALID' }) as Error,
+      expect.objectContaining({ code: 'TASKS_CONFIG_INVALID' }) as unknown as Error,
     )
   })
 

@@ -137,7 +137,7 @@ describeWith('mongodb', 'on MongoDB', () => {
         { ...fresh, data: { ...(fresh.data as object), date_done: new Date() } },
       ])
 
-      await backend.cleanup()
+      await backend.cleanup?.()
 
       expect(await values(backend, ['old', 'new'])).toEqual([undefined, 1])
     })

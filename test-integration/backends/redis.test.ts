@@ -1,15 +1,50 @@
-/** The Redis result backend against its suite, on a real server. */
+/** The Redis result backend against its suite, and what its settings do, on a real server. */
 import { randomUUID } from 'node:crypto'
-import { describe, it } from '@jest/globals'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { Connection, systemAmbient } from '@celeriac/messaging'
 import { backends, resultCodec } from '@celeriac/tasks/internal'
-import { backendOptions, backendSuite } from '@celeriac/tasks/testing'
-import { describeWith, urlOf } from '../services/brokers.ts'
+import { backendOptions, backendSuite, type OpenOptions } from '@celeriac/tasks/testing'
+import { clientsOf, rawRedis } from '../fixtures/raw-redis.ts'
+import { until } from '../fixtures/waiting.ts'
+import { describeWith, startPrivateRedis, urlOf } from '../services/brokers.ts'
 
 const RedisBackend = await backends.redis.load()
+type Backend = InstanceType<typeof RedisBackend>
 const { codec } = new Connection('memory://')
 const names = ['msgpack', 'pickle', 'yaml']
 const codecs = await Promise.all(names.map((name) => resultCodec(codec, name, names)))
+const [msgpack] = codecs
+
+const cleanups: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+function open(
+  url: string,
+  more: Parameters<typeof backendOptions>[2] = {},
+  options: OpenOptions = {},
+): Backend {
+  const backend = new RedisBackend(backendOptions(url, options, more), systemAmbient())
+  cleanups.push(() => backend.close())
+  return backend
+}
+
+async function start() {
+  const server = await startPrivateRedis({ args: ['--appendfsync', 'no'] })
+  cleanups.push(() => server.dispose())
+  return server
+}
+
+async function raw(url: string) {
+  const client = await rawRedis(url)
+  cleanups.push(async () => client.disconnect())
+  return client
+}
+
+const success = (value: unknown): string => `{"status": "SUCCESS", "result": ${String(value)}}`
+const put = (backend: Backend, id: string): Promise<void> =>
+  backend.store([{ id, state: 'SUCCESS', data: success(1) }])
 
 describeWith('redis', 'on Redis', () => {
   backendSuite(
@@ -21,4 +56,180 @@ describeWith('redis', 'on Redis', () => {
       codecs,
     },
   )
+
+  it('stays the first success of many writers, also in bytes', async () => {
+    const writers = Array.from({ length: 5 }, () => open(urlOf('redis'), {}, { codec: msgpack! }))
+    const ids = Array.from({ length: 20 }, () => randomUUID())
+    const told = new Map<string, unknown[]>(ids.map((id) => [id, []]))
+    for (const id of ids)
+      await writers[0]!.subscribe(id, (data) => told.get(id)!.push(writers[0]!.decode(data).result))
+
+    const one = (writer: Backend, taskId: string, status: string, result: unknown) => ({
+      id: taskId,
+      state: status,
+      data: writer.encode({
+        taskId,
+        status,
+        result,
+        traceback: null,
+        children: [],
+        dateDone: null,
+      }),
+    })
+    await Promise.all(
+      writers.flatMap((writer, w) => [
+        writer.store(ids.map((id) => one(writer, id, 'SUCCESS', w))),
+        writer.store(ids.map((id) => one(writer, id, 'RETRY', 'late'))),
+      ]),
+    )
+
+    const found = (await writers[0]!.read(ids)).map((data) => writers[0]!.decode(data!))
+    expect(found.map(({ status }) => status)).toEqual(ids.map(() => 'SUCCESS'))
+    for (const [i, id] of ids.entries()) {
+      const successes = told.get(id)!.filter((value) => value !== 'late')
+      expect(new Set(successes)).toEqual(new Set([found[i]!.result]))
+    }
+  })
+
+  it('keeps parts of chords in a list when they need no order', async () => {
+    const backend = open(urlOf('redis'), { options: { result_chord_ordered: false } })
+    const id = randomUUID()
+    const part = (index: number, value: unknown) =>
+      backend.stepCountdown({
+        groupId: id,
+        taskId: String(index),
+        index,
+        data: `[1, "${String(index)}", "SUCCESS", ${String(value)}]`,
+      })
+    await backend.startCountdown(
+      id,
+      [0, 1, 2].map((n) => [[String(n), null], null] as const),
+    )
+    const redis = await raw(urlOf('redis'))
+
+    expect((await part(2, 1)).kind).toBe('waiting')
+    for (let i = 0; i < 3; i++) expect((await part(1, 1)).kind).toBe('waiting')
+    expect((await part(1, 2)).kind).toBe('waiting')
+    expect(await redis.type(`celery-taskset-meta-${id}.j`)).toBe('list')
+    expect(await part(0, 1)).toEqual({
+      kind: 'complete',
+      parts: ['[1, "2", "SUCCESS", 1]', '[1, "1", "SUCCESS", 2]', '[1, "0", "SUCCESS", 1]'],
+    })
+    await backend.endCountdown(id)
+    expect((await part(0, 1)).kind).toBe('waiting')
+    await backend.endCountdown(id)
+  })
+
+  it('finds its server by the old settings where there is no URL', async () => {
+    const server = await start()
+    const redis = await raw(server.url)
+    await redis.config('SET', 'requirepass', 'pass')
+    const config = {
+      redisHost: '127.0.0.1',
+      redisPort: server.port,
+      redisPassword: 'pass',
+      redisDb: 5,
+    }
+    await put(open('redis', { config }), 'a')
+    await put(open('redis://', { config: { ...config, redisDb: 6 } }), 'b')
+    const keyspace = await redis.info('keyspace')
+
+    expect(keyspace).toMatch(/db5:keys=1/)
+    expect(keyspace).toMatch(/db0:keys=1/)
+  })
+
+  it('has the name it was given, and its own otherwise', async () => {
+    const server = await start()
+    const redis = await raw(server.url)
+    const named = open(server.url, { config: { redisClientName: 'mine' } })
+    const plain = open(server.url)
+    await Promise.all([named.open(), plain.open()])
+
+    expect((await clientsOf(redis)).toSorted()).toEqual(['celeriac-results', 'mine'])
+  })
+
+  it('gives up within the time of the settings, and goes on when the server does', async () => {
+    const server = await start()
+    const backend = open(server.url, { config: { redisSocketTimeout: 1 } })
+    await put(backend, 'a')
+    server.pause()
+    const began = performance.now()
+    await expect(backend.read(['a'])).rejects.toMatchObject({ code: 'TASKS_BACKEND_FAILED' })
+    expect(performance.now() - began).toBeLessThan(2500)
+    server.resume()
+
+    expect(await backend.read(['a'])).toEqual([success(1)])
+  })
+
+  it('connects within the time of the settings', async () => {
+    const server = await start()
+    server.pause()
+    const backend = open(server.url, { config: { redisSocketConnectTimeout: 0.5 } })
+    const began = performance.now()
+    await expect(backend.open()).rejects.toMatchObject({ code: 'TASKS_BACKEND_FAILED' })
+    expect(performance.now() - began).toBeLessThan(2000)
+    server.resume()
+  })
+
+  it('notices by its checks that nobody would tell it anything', async () => {
+    const server = await start()
+    const config = { redisBackendHealthCheckInterval: 0.2, redisSocketTimeout: 0.5 }
+    const backend = open(server.url, { config })
+    const told: unknown[] = []
+    await backend.subscribe('a', (data) => told.push(data))
+    server.pause()
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    server.resume()
+    const redis = await raw(server.url)
+    await until('it is subscribed anew', async () => {
+      const list = String(await redis.client('LIST'))
+      return /name=celeriac-results.* sub=1/.test(list)
+    })
+    await put(open(server.url), 'a')
+    await until('it is told', () => told.length > 0)
+    expect(told).toEqual([success(1)])
+  })
+
+  it('fails at once where nobody is, and is asked nothing after the end', async () => {
+    const backend = open('redis://127.0.0.1:1')
+    const began = performance.now()
+    await expect(backend.read(['a'])).rejects.toMatchObject({ code: 'TASKS_BACKEND_FAILED' })
+    await expect(backend.subscribe('a', () => undefined)).rejects.toMatchObject({
+      code: 'TASKS_BACKEND_FAILED',
+    })
+    expect(performance.now() - began).toBeLessThan(3000)
+    await backend.close()
+    await expect(backend.read(['a'])).rejects.toMatchObject({ code: 'TASKS_STOPPED' })
+  })
+
+  it.each([
+    ['redis://u:secret@h:port/', {}],
+    ['redis://u:secret@h/name', {}],
+    ['redis://u:secret@h/0;redis://h2', {}],
+    ['redis://u:secret@h/', { socketTimeuot: 3 }],
+    ['redis://u:secret@h/', { socketTimeout: 'long' }],
+    ['sentinel://:secret@h/', {}],
+    ['sentinel://h/', { masterName: 'm', sentinelKwargs: 'secret' }],
+    ['redis+cluster://:secret@h/2', {}],
+  ])('refuses %s with %j', (url, options) => {
+    let found: unknown
+    try {
+      open(url, { options })
+    } catch (error) {
+      found = error
+    }
+    expect(found).toMatchObject({ code: 'TASKS_CONFIG_INVALID' })
+    expect(String(found)).not.toContain('secret')
+  })
+
+  it('does not show its password when it is refused', async () => {
+    const server = await start()
+    await (await raw(server.url)).config('SET', 'requirepass', 'right')
+    const url = server.url.replace('://', '://:Secr3t@')
+    const error: unknown = await open(url)
+      .open()
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'TASKS_BACKEND_FAILED' })
+    expect(String(error)).not.toContain('Secr3t')
+  })
 })

@@ -134,7 +134,8 @@ function prioritySteps(given: unknown = [0, 3, 6, 9]): number[] {
 
 function login(given: unknown = {}): { username?: string; password?: string } {
   if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw invalid('sentinelKwargs', 'an object with username and password', given)
+    // Not what was found: it may be the password.
+    throw invalid('sentinelKwargs', 'an object with username and password', typeof given)
   const { username, password } = given as { username?: unknown; password?: unknown }
   return {
     ...(typeof username === 'string' && { username }),

@@ -5,7 +5,7 @@
  */
 import type { CountdownPart, CountdownStep } from '../../backend/backend.ts'
 import type { ResultCodec } from '../../backend/result-codec.ts'
-import { groupTree, readTree, type ResultTree } from '../../canvas/index.ts'
+import { groupTree, leafIds, readTree, type ResultTree } from '../../canvas/index.ts'
 import { TasksError } from '../../kernel/errors.ts'
 import type { CeleryKeys } from '../celery-keys.ts'
 import type { Store } from './store.ts'
@@ -144,8 +144,4 @@ export class Joins {
 
 function number(value: number): Buffer {
   return Buffer.from(String(value))
-}
-
-function leafIds([[id], members]: ResultTree): string[] {
-  return members === null ? [id] : members.flatMap(leafIds)
 }

@@ -33,6 +33,7 @@ export {
   type TasksCode,
 } from './kernel/errors.ts'
 export type { Redaction, TaskHooks, TaskOutcome } from './execution/runnable.ts'
+export { DuplicateTaskError, type UniqueMode, type UniqueOptions } from './client/unique.ts'
 export { RemoteError } from './protocol/failures.ts'
 export type { SecurityOptions } from './security/setup.ts'
 export type { Config, Settings } from './config/options.ts'

@@ -27,7 +27,7 @@ import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
 import { enrol } from './shared.ts'
 import type { SendOptions } from './send-options.ts'
-import { planOf, remember, runHere } from './sending.ts'
+import { dispatch, planOf, remember, runHere } from './sending.ts'
 import { Registry } from './registry.ts'
 import { registerBuiltins } from './builtins.ts'
 import { Services, type ExtraCodecs } from './services.ts'
@@ -269,9 +269,7 @@ export class Celeriac {
     const services = this.#services ?? (await this.setup())
     // Celery: what is sent by name goes to the broker, eager or not.
     const planned = planOf(signature, rest, services)
-    await services.outbox.send(planned, rest.timeout)
-    remember(planned.result, rest)
-    return resultOf(planned.result, services.results) as AsyncResult
+    return resultOf(await dispatch(services, planned, rest), services.results) as AsyncResult
   }
 
   /** Sends a signature of any kind; resolves when the broker has confirmed it. */
@@ -279,9 +277,7 @@ export class Celeriac {
     const services = this.#services ?? (await this.setup())
     const planned = planOf(signature, options, services)
     if (services.config.taskAlwaysEager) return await runHere(services, planned, undefined)
-    await services.outbox.send(planned, options.timeout)
-    remember(planned.result, options)
-    return resultOf(planned.result, services.results)
+    return resultOf(await dispatch(services, planned, options), services.results)
   }
 
   /**
@@ -295,6 +291,12 @@ export class Celeriac {
       const done: Member[] = []
       for (const planned of plans) done.push(await runHere(services, planned, undefined))
       return done
+    }
+    if (plans.some(({ send }) => send.some(({ task }) => services.find(task)?.declared.unique))) {
+      const results: Member[] = []
+      for (const planned of plans)
+        results.push(resultOf(await dispatch(services, planned, options), services.results))
+      return results
     }
     if (plans.length > 0) {
       const together: Plan = {

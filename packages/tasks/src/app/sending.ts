@@ -1,5 +1,6 @@
 /** From a signature and what the caller says to a plan, and to what is handed back. */
-import { plan, stamp, type Plan, type ResultTree } from '../canvas/index.ts'
+import { plan, stamp, taskTree, type Plan, type ResultTree } from '../canvas/index.ts'
+import { admission } from '../client/admission.ts'
 import type { Signature } from '../canvas/signature.ts'
 import { currentExecution } from '../execution/context.ts'
 import { TasksError } from '../kernel/errors.ts'
@@ -40,6 +41,34 @@ export function planOf(signature: Signature, options: SendOptions, services: Ser
   const { result } = planned
   if (!result) throw new TasksError('TASKS_SIGNATURE_INVALID', 'there is nothing to run')
   return { ...planned, result }
+}
+
+/**
+ * Sends what may be sent: calls of unique tasks need their keys. The handle is that of another call when this
+ * one was throttled. Rejects with `DuplicateTaskError`, and with whatever keeps the messages from being sent.
+ */
+export async function dispatch(
+  services: Services,
+  planned: WholePlan,
+  options: SendOptions,
+): Promise<ResultTree> {
+  const declared = (task: string) => services.find(task)?.declared
+  const admitting = admission(planned, declared, services.uniqueKeys)
+  if (!admitting) {
+    await services.outbox.send(planned, options.timeout)
+    remember(planned.result, options)
+    return planned.result
+  }
+  const admitted = await admitting
+  if (admitted.instead !== undefined) return taskTree(admitted.instead)
+  try {
+    await services.outbox.send(admitted.plan, options.timeout)
+  } catch (error) {
+    await admitted.withdraw().catch(() => undefined)
+    throw error
+  }
+  remember(planned.result, options)
+  return planned.result
 }
 
 /** Children of the task around it are told in its result. */

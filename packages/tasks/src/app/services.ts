@@ -21,6 +21,7 @@ import { Persistence } from '../backend/persist.ts'
 import { resultCodec, type ResultCodec } from '../backend/result-codec.ts'
 import { makeBackend } from '../backends/index.ts'
 import { Outbox, type Sending } from '../client/outbox.ts'
+import { UniqueKeys } from '../client/unique.ts'
 import type { Config } from '../config/options.ts'
 import { EventSender } from '../events/sender.ts'
 import { Executor } from '../execution/executor.ts'
@@ -53,6 +54,7 @@ export class Services {
   readonly outbox: Outbox
   /** Orders what this process tells others. */
   readonly clock = new LamportClock()
+  readonly uniqueKeys: UniqueKeys
   /** Address of this process for replies; a new one for every process. */
   readonly replyTo: string
   readonly #registry: Registry
@@ -87,6 +89,7 @@ export class Services {
     this.results = new ResultReader(backend, this.ambient, resultOf, {
       isPatient: config.resultBackendAlwaysRetry,
     })
+    this.uniqueKeys = new UniqueKeys(backend)
     this.#persistence = new Persistence(config, this.ambient)
     const { persist } = this.#persistence
     this.recorder = new Recorder({ backend, codec: () => this.#resultCodec(), persist })
@@ -154,6 +157,7 @@ export class Services {
       signals: this.#signals,
       log: this.#log,
       replyTo: this.replyTo,
+      uniqueKeys: this.uniqueKeys,
       sendEvent: (type, hostname, fields) => this.events.send(type, hostname, fields),
       find: (task) => this.#registry.find(task),
       suggest: (task) => this.#registry.suggest(task),

@@ -62,6 +62,7 @@ const running = [
   'args',
   'result',
   'redact',
+  'unique',
   'before',
   'onSuccess',
   'onRetry',
@@ -104,6 +105,14 @@ export function splitOptions(
     throw new TasksError(
       'TASKS_ARGUMENTS_INVALID',
       `the task '${task}' has a soft time limit of ${softTimeLimit} s, which must be below its time limit of ${timeLimit} s`,
+    )
+  }
+  const { unique } = options
+  const window = unique?.mode === 'throttle' || unique?.mode === 'debounce'
+  if (unique && ((unique.for === undefined && window) || (unique.for ?? 1) <= 0)) {
+    throw new TasksError(
+      'TASKS_ARGUMENTS_INVALID',
+      `the task '${task}' is unique by '${unique.mode ?? 'reject'}', for a number of seconds above 0; found ${String(unique.for)}`,
     )
   }
   const pick = (names: readonly string[]): Record<string, unknown> => {

@@ -2,8 +2,17 @@
  * A task of an app: callable like the function it was made from, and with Celery's ways to send it. Types
  * flow from the function; canvas/types.ts checks what is built from it.
  */
-import { call, chunks, xmap, xstarmap, type SignatureOptions } from '../canvas/index.ts'
+import { stringifyJson } from '@celeriac/messaging/internal'
+import {
+  call,
+  chunks,
+  xmap,
+  xstarmap,
+  type PlannedCall,
+  type SignatureOptions,
+} from '../canvas/index.ts'
 import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
+import type { UniqueOptions } from '../client/unique.ts'
 import { bindArguments, parameterNames } from '../execution/bind.ts'
 import { directContext } from '../execution/direct-context.ts'
 import { redacted } from '../execution/redact.ts'
@@ -56,7 +65,7 @@ export function makeTask<Name extends string, F extends AnyFunction>(
   }
   const { running, delivery } = splitOptions(name, options)
   const params = options.params ?? parameterNames(Function.prototype.toString.call(run))
-  const { redact } = running
+  const { redact, unique } = running
   const runnable: Runnable = {
     name,
     options: { ...running, delivery },
@@ -64,6 +73,7 @@ export function makeTask<Name extends string, F extends AnyFunction>(
     run: run as unknown as Runnable['run'],
     declared: {
       delivery,
+      unique: unique && { options: unique, keyOf: keyMaker(name, params, unique) },
       describe:
         redact?.args === undefined
           ? undefined
@@ -84,6 +94,33 @@ export function makeTask<Name extends string, F extends AnyFunction>(
     run: runnable.run,
   }
   return taskFront(app, callee) as unknown as Task<Name, F>
+}
+
+/** Calls with the same text are the same. */
+function keyMaker(
+  name: string,
+  params: readonly string[] | undefined,
+  { key }: UniqueOptions,
+): (call: PlannedCall) => string {
+  const unknown = Array.isArray(key)
+    ? key.find((one) => typeof one === 'string' && params?.includes(one) !== true)
+    : undefined
+  if (unknown !== undefined) {
+    throw new TasksError(
+      'TASKS_ARGUMENTS_INVALID',
+      `the task '${name}' is unique by '${unknown}', but its parameters are (${params?.join(', ') ?? 'not known; name them in the option params'})`,
+    )
+  }
+  if (typeof key === 'function')
+    return ({ task, args, kwargs }) =>
+      String((key as (...args: unknown[]) => string)(...bindArguments(task, params, args, kwargs)))
+  return ({ task, args, kwargs }) => {
+    const bound = bindArguments(task, params, args, kwargs)
+    const chosen = key?.map((one) => {
+      return bound[typeof one === 'number' ? one : params!.indexOf(one)] ?? null
+    })
+    return stringifyJson(chosen ?? bound)
+  }
 }
 
 /** The front of a task that lives elsewhere: everything but calling it here. */

@@ -104,6 +104,17 @@ export interface ResultBackend {
   readGroup(groupId: string): Promise<ResultTree | undefined>
   forgetGroup(groupId: string): Promise<void>
 
+  /**
+   * Writes `next` under a name of ours for `ttlMs` (null removes it), when what is there is `expected` (null for
+   * nothing, undefined for whatever), in one atomic step. `before` is what was there.
+   */
+  swap?(
+    name: string,
+    expected: string | null | undefined,
+    next: string | null,
+    ttlMs: number,
+  ): Promise<{ readonly swapped: boolean; readonly before: string | undefined }>
+
   /** Removes what is over (`celery.backend_cleanup`); for stores where nothing goes by itself. */
   cleanup?(): Promise<void>
 }

@@ -17,6 +17,7 @@ class Shared {
   readonly records = new Map<string, { readonly data: Encoded; readonly expiresMs: number }>()
   readonly groups = new Map<string, ResultTree>()
   readonly countdowns = new Map<string, CountdownState>()
+  readonly names = new Map<string, { readonly value: string; readonly expiresMs: number }>()
   readonly listeners = new Map<string, Set<(data: StoredData) => void>>()
 }
 
@@ -124,6 +125,24 @@ export class MemoryBackend implements ResultBackend {
     this.#shared.groups.delete(groupId)
   }
 
+  async swap(
+    name: string,
+    expected: string | null | undefined,
+    next: string | null,
+    ttlMs: number,
+  ): Promise<{ swapped: boolean; before: string | undefined }> {
+    const { names } = this.#shared
+    const now = this.#ambient.clock.now()
+    const found = names.get(name)
+    const before = found && found.expiresMs > now ? found.value : undefined
+    if (expected !== undefined && before !== (expected ?? undefined))
+      return { swapped: false, before }
+    names.delete(name)
+    if (next !== null) names.set(name, { value: next, expiresMs: now + ttlMs })
+    if (++this.#writes % 256 === 0) this.#sweep(now)
+    return { swapped: true, before }
+  }
+
   #countdown(groupId: string): CountdownState {
     let state = this.#shared.countdowns.get(groupId)
     if (!state) this.#shared.countdowns.set(groupId, (state = newCountdown()))
@@ -135,5 +154,7 @@ export class MemoryBackend implements ResultBackend {
       if (expiresMs > now) break
       this.#shared.records.delete(id)
     }
+    for (const [name, { expiresMs }] of this.#shared.names)
+      if (expiresMs <= now) this.#shared.names.delete(name)
   }
 }

@@ -26,6 +26,7 @@ const schema = `
 CREATE TABLE IF NOT EXISTS results (id TEXT PRIMARY KEY, text TEXT NOT NULL, expires INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS results_expires ON results (expires) WHERE expires IS NOT NULL;
 CREATE TABLE IF NOT EXISTS groups (id TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (id TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS joins (id TEXT PRIMARY KEY, size INTEGER NOT NULL, expires INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS join_extras (id TEXT, task TEXT, PRIMARY KEY (id, task)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS join_parts (id TEXT, task TEXT, place INTEGER, data BLOB NOT NULL, expires INTEGER,
@@ -199,6 +200,31 @@ export class SqliteBackend implements ResultBackend {
     )
   }
 
+  async swap(
+    name: string,
+    expected: string | null | undefined,
+    next: string | null,
+    ttlMs: number,
+  ): Promise<{ swapped: boolean; before: string | undefined }> {
+    const now = this.#ambient.clock.now()
+    return await this.#write((database) => {
+      const found = database
+        .prepare('SELECT value FROM names WHERE id = ? AND expires > ?')
+        .get(name, now)
+      const before = found?.['value'] as string | undefined
+      if (expected !== undefined && before !== (expected ?? undefined))
+        return { swapped: false, before }
+      if (next === null) database.prepare('DELETE FROM names WHERE id = ?').run(name)
+      else {
+        database
+          .prepare('REPLACE INTO names (id, value, expires) VALUES (?, ?, ?)')
+          .run(name, next, now + ttlMs)
+      }
+      this.#sweep(database, now)
+      return { swapped: true, before }
+    })
+  }
+
   #expires(): number | null {
     return this.#expiresMs > 0 ? this.#ambient.clock.now() + this.#expiresMs : null
   }
@@ -212,6 +238,7 @@ export class SqliteBackend implements ResultBackend {
         `DELETE FROM results WHERE id IN (SELECT id FROM results WHERE expires <= ? LIMIT ${sweepSize})`,
       )
       .run(now)
+    database.prepare('DELETE FROM names WHERE expires <= ?').run(now)
     database.prepare('DELETE FROM join_parts WHERE expires <= ?').run(now)
     database
       .prepare('DELETE FROM join_extras WHERE id IN (SELECT id FROM joins WHERE expires <= ?)')

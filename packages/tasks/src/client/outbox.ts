@@ -18,12 +18,16 @@ import type { Config } from '../config/options.ts'
 import { TasksError } from '../kernel/errors.ts'
 import { encodeTask, type EncodedTask } from '../protocol/encode.ts'
 import { announce } from './joins.ts'
+import type { UniqueOptions } from './unique.ts'
 import type { Route } from '../routing/router.ts'
 
 /** What the declaration of a task says of its messages. */
 export interface Declared {
   readonly delivery: DeliveryOptions
   /** The texts shown for its arguments, where some of them are secret. */
+  /** Only one call of a kind: what makes a call of that kind, and what becomes of the others. */
+  readonly unique?:
+    { readonly options: UniqueOptions; keyOf(call: PlannedCall): string } | undefined
   readonly describe?:
     ((call: PlannedCall) => Pick<DeliveryOptions, 'argsRepr' | 'kwargsRepr'>) | undefined
 }

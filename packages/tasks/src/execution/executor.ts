@@ -2,51 +2,31 @@
  * How one task runs, from message to report: decode, call, classify, send what follows, record, count.
  * The same in every pool; what settles the message afterwards is the worker's business.
  */
-import type { Ambient, Logger } from '@celeriac/messaging'
 import type { BodyCodec, Signals } from '@celeriac/messaging/internal'
-import { replacement, retryCall, taskTree, type Finished, type Signature } from '../canvas/index.ts'
-import type { Sending } from '../client/outbox.ts'
-import type { Config } from '../config/options.ts'
-import { describe } from '../kernel/describe.ts'
-import { InvalidTaskError, NotRegistered, type Retry } from '../kernel/errors.ts'
+import type { UniqueKeys } from '../client/unique.ts'
+import { NotRegistered, TaskRevokedError } from '../kernel/errors.ts'
 import type { JobControl, JobMessage } from '../kernel/job.ts'
 import type { ExecutionReport } from '../kernel/report.ts'
 import type { AppSignals } from '../kernel/signals.ts'
-import { encodeFailure } from '../protocol/failures.ts'
 import { formatIso } from '../protocol/times.ts'
 import { bindArguments } from './bind.ts'
-import { classify, type Thrown } from './classify.ts'
+import { classify } from './classify.ts'
 import { within, type Execution } from './context.ts'
+import { Endings, type EndingServices } from './endings.ts'
 import { callErrback } from './errback.ts'
 import { callHooks, hasHooks } from './hooks.ts'
 import { checkedArguments, checkedResult } from './validate.ts'
 import { contextOf, type ContextServices } from './task-context.ts'
 import { Follower } from './follow.ts'
-import type { Recorder } from './record.ts'
 import type { Runnable } from './runnable.ts'
-import {
-  decodeJob,
-  emptyReport,
-  loadCodec,
-  recordOf,
-  refusedReport,
-  requestOf,
-  storesState,
-  type Running,
-} from './running.ts'
+import { decodeJob, loadCodec, refusedReport, type Running } from './running.ts'
+import { laterSeconds, UniqueRun } from './unique-run.ts'
 import { orUnrecorded, Unrecorded } from './unrecorded.ts'
 
-export interface ExecutorServices {
-  readonly ambient: Ambient
-  readonly config: Config
+export interface ExecutorServices extends EndingServices {
   readonly codec: BodyCodec
-  readonly outbox: Sending
-  readonly recorder: Recorder
   readonly signals: Signals<AppSignals>
-  readonly log: Logger
-  readonly replyTo: string
-  /** Results are kept whatever tasks and messages say: those of eager runs. */
-  readonly keepsAll?: boolean
+  readonly uniqueKeys: UniqueKeys
   sendEvent(
     type: string,
     hostname: string,
@@ -62,6 +42,7 @@ export class Executor {
   /** What follows a task; also asked by the task that looks for the end of chords. */
   readonly follower: Follower
   readonly #contexts: ContextServices
+  readonly #endings: Endings
 
   constructor(services: ExecutorServices) {
     this.#services = services
@@ -75,6 +56,7 @@ export class Executor {
       callInline: (errback, failed, failure) =>
         callErrback(services.find(errback.task), errback, failed, failure, services.log),
     })
+    this.#endings = new Endings(services, this.follower)
     this.#contexts = {
       outbox: services.outbox,
       recorder: services.recorder,
@@ -82,7 +64,7 @@ export class Executor {
       replyTo: services.replyTo,
       nextId: services.ambient.nextId,
       sendEvent: services.sendEvent,
-      store: (running, state, value) => this.#store(running, state, value),
+      store: (running, state, value) => this.#endings.store(running, state, value),
     }
   }
 
@@ -97,8 +79,59 @@ export class Executor {
     const { signals, suggest } = this.#services
     if (!runnable) {
       const unknown = new NotRegistered(meta.task, suggest(meta.task))
-      return await this.#finishFailure(running, unknown, false)
+      return await this.#endings.failure(running, unknown, false)
     }
+    const unique = UniqueRun.of(running, this.#services.uniqueKeys, this.#services.ambient)
+    if (unique) return await this.#executeUnique(unique, running, runnable, control)
+    return await this.#executeOne(running, runnable, control)
+  }
+
+  /** What asks again has its message sent anew; what was overtaken is revoked, and who waits is told. */
+  async #executeUnique(
+    unique: UniqueRun,
+    running: Running,
+    runnable: Runnable,
+    control: JobControl,
+  ): Promise<ExecutionReport> {
+    try {
+      const answer = await orUnrecorded(() => unique.begin())
+      if (answer === 'superseded') {
+        control.finish()
+        const error = new TaskRevokedError('superseded')
+        return await this.#endings.failure(running, error, true, 'REVOKED')
+      }
+      if (answer === 'later') {
+        control.finish()
+        await orUnrecorded(() =>
+          this.#endings.sendAgain(running, { countdown: laterSeconds }, running.meta.retries),
+        )
+        return { ...this.#endings.report(running), state: 'IGNORED', summary: 'waits for its key' }
+      }
+    } catch (thrown) {
+      control.finish()
+      if (thrown instanceof Unrecorded) return this.#endings.unrecorded(running, thrown)
+      return await this.#endings.failure(running, thrown, false)
+    }
+    const report = await this.#executeOne(running, runnable, control)
+    const again = report.state === 'RETRY' || report.unrecorded !== undefined || report.requeue
+    await unique.end(again).catch((error: unknown) =>
+      // Its time is short, and nobody else can be harmed.
+      this.#services.log.warn('the key of a unique task could not be given back', {
+        task: report.task,
+        id: report.id,
+        reason: error instanceof Error ? error.message : String(error),
+      }),
+    )
+    return report
+  }
+
+  async #executeOne(
+    running: Running,
+    runnable: Runnable,
+    control: JobControl,
+  ): Promise<ExecutionReport> {
+    const { meta } = running
+    const { signals } = this.#services
     const context = contextOf(running, runnable, control, this.#contexts)
     const children = runnable.options.trail === false ? [] : running.children
     const execution: Execution = { context, children }
@@ -153,7 +186,7 @@ export class Executor {
     if (loading) await loading.catch(() => undefined)
     const running = this.#begin(job)
     if ('refused' in running) return running.refused
-    return await this.#finishFailure(running, error, false, state)
+    return await this.#endings.failure(running, error, false, state)
   }
 
   #begin(job: JobMessage): Running | { readonly refused: ExecutionReport } {
@@ -176,16 +209,16 @@ export class Executor {
     try {
       if (runnable.options.trackStarted ?? config.taskTrackStarted) {
         const { hostname } = running.job
-        if (this.#stores(running, 'STARTED'))
-          await this.#store(running, 'STARTED', { pid: process.pid, hostname })
+        if (this.#endings.stores(running, 'STARTED'))
+          await this.#endings.store(running, 'STARTED', { pid: process.pid, hostname })
       }
       value = await this.#call(running, runnable, execution)
-      if (!control.finish()) return { report: this.#abandoned(running), value }
-      return { report: await this.#finishSuccess(running, value), value }
+      if (!control.finish()) return { report: this.#endings.abandoned(running), value }
+      return { report: await this.#endings.success(running, value), value }
     } catch (thrown) {
-      if (!control.finish()) return { report: this.#abandoned(running), value: thrown }
+      if (!control.finish()) return { report: this.#endings.abandoned(running), value: thrown }
       if (thrown instanceof Unrecorded)
-        return { report: this.#unrecorded(running, thrown), value: thrown }
+        return { report: this.#endings.unrecorded(running, thrown), value: thrown }
       const means = classify(
         thrown,
         attemptOf(running),
@@ -193,7 +226,7 @@ export class Executor {
         ambient.random,
         config.taskAutoretryBackoff,
       )
-      const report = await this.#finishThrown(running, means)
+      const report = await this.#endings.thrown(running, means)
       return {
         report,
         value: means.kind === 'retry' ? (means.retry.options.cause ?? thrown) : thrown,
@@ -212,172 +245,6 @@ export class Executor {
       return await runnable.run.apply(context, args)
     })
     return result ? await checkedResult(meta.task, result, value) : value
-  }
-
-  #stores(running: Running, state: string): boolean {
-    return this.#services.keepsAll ?? storesState(running, this.#services.config, state)
-  }
-
-  async #finishSuccess(running: Running, value: unknown): Promise<ExecutionReport> {
-    const finished: Finished = { ...running, outcome: { kind: 'success', value } }
-    // A value that cannot be carried fails the task; only an outage brings the message back.
-    await orUnrecorded(async () => {
-      const decided = this.follower.next(finished)
-      await this.follower.before(decided)
-      if (running.runnable?.options.trail !== false) running.children.push(...decided.children)
-      if (this.#stores(running, 'SUCCESS')) await this.#store(running, 'SUCCESS', value)
-      await this.follower.after(decided, 'SUCCESS', value)
-    })
-    return { ...this.#report(running), state: 'SUCCESS', summary: this.#summary(running, value) }
-  }
-
-  #summary({ runnable }: Running, value: unknown): string {
-    const { redact, resultReprMaxsize: maxLength } = runnable?.options ?? {}
-    if (redact?.result) return "'***'"
-    if (value === undefined) return 'None'
-    return maxLength === undefined ? describe(value) : describe(value, { maxLength })
-  }
-
-  async #finishThrown(running: Running, means: Thrown): Promise<ExecutionReport> {
-    switch (means.kind) {
-      case 'failure':
-        return await this.#finishFailure(running, means.error, means.expected)
-      case 'retry':
-        return await this.#finishRetry(running, means.retry)
-      case 'replace':
-        return await this.#finishReplaced(running, means.signature)
-      case 'ignore':
-        return { ...this.#report(running), state: 'IGNORED', summary: 'ignored' }
-      case 'reject': {
-        const { summary } = encodeFailure(means.reason)
-        return { ...this.#report(running), state: 'REJECTED', requeue: means.requeue, summary }
-      }
-    }
-  }
-
-  async #finishFailure(
-    running: Running,
-    error: unknown,
-    expected: boolean,
-    state: 'FAILURE' | 'REVOKED' = 'FAILURE',
-  ): Promise<ExecutionReport> {
-    const failure = encodeFailure(error)
-    const { exception, traceback, summary } = failure
-    const finished: Finished = { ...running, outcome: { kind: 'failure', exception } }
-    const report = {
-      ...this.#report(running),
-      state: 'FAILURE' as const,
-      summary,
-      errorType: exception.exc_type,
-      traceback,
-      expected,
-      invalid: error instanceof InvalidTaskError ? error.message : undefined,
-    }
-    try {
-      await orUnrecorded(async () => {
-        if (this.#stores(running, state)) await this.#store(running, state, exception, traceback)
-        const decided = this.follower.next(finished)
-        await this.follower.before(decided)
-        await this.follower.callInline(decided, requestOf(running), failure)
-        await this.follower.after(decided, state, undefined, failure)
-      })
-      return report
-    } catch (thrown) {
-      if (thrown instanceof Unrecorded) return { ...report, unrecorded: thrown.message }
-      // The failure itself is known; what was to follow it cannot be (a broken signature, say).
-      this.#services.log.error('what follows a failed task could not be sent', {
-        task: report.task,
-        id: report.id,
-        reason: (thrown as Error).message,
-      })
-      return report
-    }
-  }
-
-  async #finishRetry(running: Running, retry: Retry): Promise<ExecutionReport> {
-    const { meta, payload, job } = running
-    const { options } = retry
-    const { exception, traceback, summary } = encodeFailure(options.cause ?? retry)
-    const countdown = options.countdown ?? 0
-    const { exchange, routingKey, queue } = job.delivery
-    // Back to where it came from, as Celery does, unless the task says otherwise.
-    const back = exchange === '' ? { queue: queue || routingKey } : { exchange, routingKey }
-    const report = {
-      ...this.#report(running),
-      state: 'RETRY' as const,
-      summary,
-      errorType: exception.exc_type,
-      traceback,
-      retryAtMs: options.eta?.getTime() ?? this.#services.ambient.clock.now() + countdown * 1000,
-    }
-    try {
-      await orUnrecorded(async () => {
-        const call = retryCall(
-          meta,
-          payload,
-          {
-            ...(options.eta ? { eta: options.eta } : { countdown }),
-            args: options.args,
-            kwargs: options.kwargs,
-            options: { ...back, ...options.options },
-          },
-          { replyTo: this.#services.replyTo },
-        )
-        if (this.#stores(running, 'RETRY'))
-          await this.#store(running, 'RETRY', exception, traceback)
-        const plan = { send: [call], countdowns: [], result: taskTree(meta.id) }
-        await this.#services.outbox.send(plan)
-      })
-      return report
-    } catch (thrown) {
-      if (thrown instanceof Unrecorded) return { ...report, unrecorded: thrown.message }
-      // New arguments that cannot be sent: trying again will not help.
-      return await this.#finishFailure(running, thrown, false)
-    }
-  }
-
-  /** What takes the place of the task has its id: nothing is stored for it here. */
-  async #finishReplaced(running: Running, signature: Signature): Promise<ExecutionReport> {
-    const { meta, payload } = running
-    const { ambient, replyTo } = this.#services
-    const report = { ...this.#report(running), state: 'IGNORED' as const, summary: 'replaced' }
-    try {
-      await orUnrecorded(async () => {
-        const context = { nextId: ambient.nextId, replyTo }
-        await this.#services.outbox.send(replacement(meta, payload, signature, context))
-      })
-      return report
-    } catch (thrown) {
-      if (thrown instanceof Unrecorded) return { ...report, unrecorded: thrown.message }
-      return await this.#finishFailure(running, thrown, false)
-    }
-  }
-
-  async #store(
-    running: Running,
-    status: string,
-    result: unknown,
-    traceback?: string | null,
-  ): Promise<void> {
-    const { recorder, config, ambient } = this.#services
-    const outcome = { status, result, traceback: traceback ?? null }
-    const record = recordOf(running, config, ambient.clock.now(), outcome)
-    const { replyTo, correlationId } = running.meta
-    await recorder.store(record, { replyTo, correlationId })
-  }
-
-  #report({ meta, startedMs }: Running): ExecutionReport {
-    const runtime = (this.#services.ambient.clock.monotonic() - startedMs) / 1000
-    return { ...emptyReport, id: meta.id, task: meta.task, runtime }
-  }
-
-  /** Nobody reads it: the pool has reported the end already. */
-  #abandoned(running: Running): ExecutionReport {
-    return { ...this.#report(running), state: 'IGNORED', summary: 'given up before' }
-  }
-
-  #unrecorded(running: Running, { message }: Unrecorded): ExecutionReport {
-    return { ...this.#report(running), summary: message, unrecorded: message }
   }
 }
 

@@ -2,6 +2,7 @@
 import type { RetryOptions } from '../kernel/errors.ts'
 import type { DeliveryOptions } from '../canvas/signature.ts'
 import type { Declared } from '../client/outbox.ts'
+import type { UniqueOptions } from '../client/unique.ts'
 import type { Schema } from '../kernel/schema.ts'
 import type { TaskContext, TaskRequest } from './context.ts'
 
@@ -87,6 +88,8 @@ export interface RunOptions extends TaskHooks {
   /** Checks what the task gives. */
   readonly result?: Schema
   readonly redact?: Redaction
+  /** At most one call of a kind is waiting, or running, or is run in a time; see `UniqueOptions`. */
+  readonly unique?: UniqueOptions
   /** Where and how it is sent. */
   readonly delivery: DeliveryOptions
 }

@@ -36,6 +36,7 @@ export type TasksCode =
   | 'TASKS_STORE_FAILED'
   | 'TASKS_CONTROL_FAILED'
   | 'TASKS_STOPPED'
+  | 'TASKS_DUPLICATE'
   | 'TASKS_NOT_SUPPORTED'
 
 export type ConfigCode =

@@ -205,6 +205,25 @@ export class RedisBackend implements ResultBackend {
     await this.#remove([this.#keys.group(groupId)])
   }
 
+  async swap(
+    name: string,
+    expected: string | null | undefined,
+    next: string | null,
+    ttlMs: number,
+  ): Promise<{ swapped: boolean; before: string | undefined }> {
+    const key = this.#keys.own(name)
+    const how = expected === undefined ? '*' : expected === null ? '-' : '='
+    const args = [
+      how,
+      expected ?? '',
+      next === null ? 0 : Math.max(1, Math.ceil(ttlMs)),
+      next ?? '',
+    ]
+    const found = await this.#at(key, (member) => member.script('own', [key], args))
+    const [swapped, before] = found as [number, string | null]
+    return { swapped: swapped === 1, before: before ?? undefined }
+  }
+
   /** The link for commands is over: who waits may listen to a server that is no master any more. */
   #moved(): void {
     if (this.#settings.kind !== 'single') this.#notices.renew()

@@ -15,6 +15,8 @@ export interface ResultKeys {
   counted(group: string): string
   /** Ids of parts that were added later; ours. */
   added(group: string): string
+  /** A name somebody owns for a time; ours. */
+  own(name: string): string
   /** The id a channel of notices belongs to. */
   idOf(channel: string): string
 }
@@ -32,6 +34,7 @@ export function resultKeys(prefix: string, isCluster = false): ResultKeys {
     parts: (id) => `${group(id)}.j`,
     counted: (id) => ours('counted', id),
     added: (id) => ours('added', id),
+    own: (name) => `${keys.prefix}celeriac:own:${name}`,
     idOf: (channel) => channel.slice(keys.ofRecords.length),
   }
 }

@@ -34,6 +34,20 @@ end
 return done
 `
 
+/**
+ * Writes under a name of ours when what is there is expected. KEYS: the name; ARGV: '=' (this), '-' (nothing) or
+ * '*' (whatever), what is expected, milliseconds (0 removes it), what is written. Answers whether, and what was.
+ */
+const own = `
+local before = redis.call('GET', KEYS[1])
+local isExpected = ARGV[1] == '*' or (ARGV[1] == '-' and not before) or (ARGV[1] == '=' and before == ARGV[2])
+if isExpected then
+  if ARGV[3] == '0' then redis.call('DEL', KEYS[1])
+  else redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3]) end
+end
+return {isExpected and 1 or 0, before}
+`
+
 /** One part more, once for each id. KEYS: ids added, extra; ARGV: task id, ttl. */
 const extend = `
 if redis.call('SADD', KEYS[1], ARGV[1]) == 1 then redis.call('INCR', KEYS[2]) end
@@ -80,7 +94,7 @@ if count < tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0) then retur
 return redis.call('LRANGE', KEYS[1], 0, -1)
 `
 
-const sources = { store, swap, extend, step, stepList }
+const sources = { store, swap, own, extend, step, stepList }
 export type CallScript = (
   name: keyof typeof sources,
   keys: readonly string[],

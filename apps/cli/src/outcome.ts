@@ -8,12 +8,17 @@ export function outcomeError(error: unknown, task: string): unknown {
       code: error.code,
     })
   }
-  if (isNamed<RemoteError>(error, 'RemoteError')) {
+  if (isRemote(error)) {
     return Object.assign(new Error(`task ${task} failed: ${error.message}`, { cause: error }), {
       code: 'TASKS_FAILED',
     })
   }
   return error
+}
+
+/** Also those that came back as an instance of their class. */
+function isRemote(error: unknown): error is RemoteError {
+  return error instanceof Error && typeof (error as Partial<RemoteError>).excType === 'string'
 }
 
 /** By its name: the app may bring another copy of the package, where `instanceof` is false. */

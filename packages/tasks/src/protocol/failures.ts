@@ -4,16 +4,20 @@
  * their Python counterparts where there are any, and a module that does not exist there otherwise.
  */
 import { describe } from '../kernel/describe.ts'
-import { pythonTraceback } from './traceback.ts'
+import { TasksError } from '../kernel/errors.ts'
+import { ownModule, registrationOf, reservedFields, withClass } from './error-classes.ts'
+import {
+  RemoteError,
+  summaryOf,
+  textOf,
+  wireOf,
+  type WireDetails,
+  type WireException,
+} from './remote-error.ts'
+import { causesOf, pythonTraceback } from './traceback.ts'
 
-/** An exception as it is stored and sent. */
-export interface WireException {
-  /** Qualified class name. */
-  readonly exc_type: string
-  /** The arguments of the exception. */
-  readonly exc_message: readonly unknown[]
-  readonly exc_module: string
-}
+export { ownModule } from './error-classes.ts'
+export { RemoteError, type WireException } from './remote-error.ts'
 
 export interface Failure {
   readonly exception: WireException
@@ -22,28 +26,6 @@ export interface Failure {
   /** One line, like `ValueError: x`; for logs and events. */
   readonly summary: string
 }
-
-/** The error of a task that ran somewhere else, whatever language it was written in. */
-export class RemoteError extends Error {
-  /** Qualified class name over there. */
-  readonly excType: string
-  readonly excModule: string
-  readonly args: readonly unknown[]
-  /** Where it was thrown over there, when that is known. */
-  readonly traceback: string | undefined
-
-  constructor(excType: string, excModule: string, args: readonly unknown[], traceback?: string) {
-    super(summaryOf({ exc_type: excType, exc_message: args, exc_module: excModule }))
-    this.name = 'RemoteError'
-    this.excType = excType
-    this.excModule = excModule
-    this.args = args
-    this.traceback = traceback
-  }
-}
-
-/** Module of classes that have no counterpart; no Python package has this name. */
-export const ownModule = 'celeriac'
 
 /**
  * JavaScript's errors as the Python exceptions of the same meaning, so that `except ValueError` there
@@ -76,6 +58,10 @@ const argumentNames: Readonly<Record<string, string>> = {
   Terminated: 'signal',
 }
 
+/** Causes of causes, and errors of one AggregateError, that are kept. */
+const mostDetails = 10
+const mostFields = 50
+
 /** Anything thrown, as it is stored. Always serialisable; never throws. */
 export function encodeFailure(thrown: unknown): Failure {
   try {
@@ -90,29 +76,77 @@ export function encodeFailure(thrown: unknown): Failure {
   }
 }
 
-function exceptionOf(thrown: unknown): WireException {
+function exceptionOf(thrown: unknown, depth = 0): WireException {
   if (!(thrown instanceof Error)) {
     return { exc_type: 'Exception', exc_message: [sendable(thrown)], exc_module: 'builtins' }
   }
-  if (isRemote(thrown)) {
-    const { excType, excModule, args } = thrown
-    return { exc_type: excType, exc_message: args.map(sendable), exc_module: excModule }
+  if (thrown instanceof RemoteError) {
+    const { excType, excModule, args } = RemoteError.of(thrown)!
+    const wire = wireOf(thrown)
+    const details = wire ? wire.celeriac : detailsOf(thrown, depth)
+    return {
+      exc_type: excType,
+      exc_message: args.map(sendable),
+      exc_module: excModule,
+      ...(details && { celeriac: details }),
+    }
   }
+  const registered = registrationOf(thrown)
   const name = nameOf(thrown)
   const counterpart = Object.hasOwn(counterparts, name) ? counterparts[name] : undefined
-  const [module, type] = counterpart ?? [ownModule, name]
-  const argument = counterpart && argumentNames[name]
-  const value =
-    argument === undefined
-      ? thrown.message
-      : (thrown as unknown as Record<string, unknown>)[argument]
-  return { exc_type: type, exc_message: [sendable(value ?? thrown.message)], exc_module: module }
+  const [module, type] = registered?.name ?? counterpart ?? [ownModule, name]
+  const details = detailsOf(thrown, depth)
+  return {
+    exc_type: type,
+    exc_message: argumentsOf(thrown, registered ? undefined : counterpart && argumentNames[name]),
+    exc_module: module,
+    ...(details && { celeriac: details }),
+  }
 }
 
-/** Also RemoteErrors of another copy of this package. */
-function isRemote(error: Error): error is RemoteError {
-  const { excType, excModule, args } = error as Partial<RemoteError>
-  return typeof excType === 'string' && typeof excModule === 'string' && Array.isArray(args)
+function argumentsOf(error: Error, argument: string | undefined): unknown[] {
+  const given = registrationOf(error)?.options.args?.(error)
+  if (Array.isArray(given)) return given.map(sendable)
+  const value =
+    argument === undefined ? undefined : (error as unknown as Record<string, unknown>)[argument]
+  return [sendable(value ?? error.message)]
+}
+
+/** What Python's exceptions have no place for; undefined when there is nothing. */
+function detailsOf(error: Error, depth: number): WireDetails | undefined {
+  // Of our own errors everything is in the name and the message.
+  if (TasksError.is(error) && !registrationOf(error)) return undefined
+  const fields = error instanceof RemoteError ? undefined : fieldsOf(error)
+  const { cause, errors } = error as { cause?: unknown; errors?: unknown }
+  const more = depth < mostDetails
+  const several = Array.isArray(errors) ? (errors as unknown[]).slice(0, mostDetails) : []
+  const details = {
+    ...(fields && { fields }),
+    ...(more && cause !== undefined && { cause: exceptionOf(cause, depth + 1) }),
+    ...(more &&
+      several.length > 0 && { errors: several.map((one) => exceptionOf(one, depth + 2)) }),
+  }
+  return Object.keys(details).length > 0 ? details : undefined
+}
+
+/** Only plain values unless the class says more: clients of HTTP keep requests and their secrets in errors. */
+function fieldsOf(error: Error): Record<string, unknown> | undefined {
+  const named = registrationOf(error)?.options.fields
+  const values = error as unknown as Readonly<Record<string, unknown>>
+  const found: [string, unknown][] = []
+  for (const name of named ?? Object.keys(error)) {
+    if (reservedFields.has(name) || found.length >= mostFields) continue
+    const value = values[name]
+    if (value === undefined) continue
+    if (named) found.push([name, sendable(value)])
+    else if (isPlain(value)) found.push([name, value])
+  }
+  return found.length > 0 ? Object.fromEntries(found) : undefined
+}
+
+function isPlain(value: unknown): boolean {
+  if (typeof value === 'string') return value.length <= 1000
+  return value === null || typeof value === 'boolean' || Number.isFinite(value)
 }
 
 /** Classes that do not set `name` are called by what they are. */
@@ -141,15 +175,45 @@ function isSendable(value: unknown, depth: number): boolean {
   return Object.values(value).every((item) => isSendable(item, depth + 1))
 }
 
-/** A stored exception as an error. Takes whatever a peer has stored; never throws. */
+/**
+ * A stored exception as an error: an instance of its class where that is known, else a plain RemoteError. Takes
+ * whatever a peer has stored; never throws.
+ */
 export function decodeFailure(stored: unknown, traceback?: string | null): RemoteError {
-  const exception = readException(stored)
-  return new RemoteError(
-    exception.exc_type,
-    exception.exc_module,
-    exception.exc_message,
-    traceback ?? undefined,
-  )
+  return errorFrom(stored, traceback ?? undefined, 0)
+}
+
+function errorFrom(stored: unknown, traceback: string | undefined, depth: number): RemoteError {
+  const wire = readException(stored)
+  const { exc_type: type, exc_module: module, exc_message: args } = wire
+  const { fields, cause, errors } = wire.celeriac ?? {}
+  const remote = new RemoteError(type, module, args, traceback, {
+    fields,
+    errors: errors?.slice(0, mostDetails).map((one) => errorFrom(one, undefined, depth + 1)),
+    cause:
+      cause && depth < mostDetails
+        ? errorFrom(cause, undefined, depth + 1)
+        : toldCause(wire, traceback),
+    wire,
+  })
+  return withClass(remote)
+}
+
+/** Python says only in the text what an exception was raised from. */
+function toldCause(
+  { exc_type, exc_message }: WireException,
+  traceback: string | undefined,
+): RemoteError | undefined {
+  const told = causesOf(traceback ?? '')
+  const last = told.at(-1)
+  // Of a retry the text ends with the retry itself, which comes from what is stored.
+  if (last?.type === exc_type && (last.text ?? '') === textOf(exc_message)) told.pop()
+  let cause: RemoteError | undefined
+  for (const { module, type, text } of told) {
+    const args = text === undefined ? [] : [text]
+    cause = new RemoteError(type, module, args, undefined, { cause })
+  }
+  return cause
 }
 
 /** What a peer has stored as an exception, with the parts it left out filled in; never throws. */
@@ -165,7 +229,9 @@ export function readException(stored: unknown): WireException {
     exc_type: type,
     exc_message: message,
     exc_module: module,
+    celeriac,
   } = stored as Record<string, unknown>
+  const details = readDetails(celeriac)
   return {
     exc_type: typeof type === 'string' && type !== '' ? type : 'Exception',
     exc_message: Array.isArray(message)
@@ -174,21 +240,26 @@ export function readException(stored: unknown): WireException {
         ? []
         : [message],
     exc_module: typeof module === 'string' ? module : 'builtins',
+    ...(details && { celeriac: details }),
   }
+}
+
+function readDetails(value: unknown): WireDetails | undefined {
+  if (!isTable(value)) return undefined
+  const { fields, cause, errors } = value
+  return {
+    ...(isTable(fields) && { fields }),
+    ...(isTable(cause) && { cause: cause as unknown as WireException }),
+    ...(Array.isArray(errors) && { errors: errors as WireException[] }),
+  }
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** As Python shows an exception: `ValueError('x')`. */
 export function exceptionRepr(exception: WireException): string {
   const name = exception.exc_type.slice(exception.exc_type.lastIndexOf('.') + 1)
   return `${name}(${exception.exc_message.map((argument) => describe(argument)).join(', ')})`
-}
-
-/** `ValueError: x`; several arguments are shown like a tuple. */
-function summaryOf({ exc_type, exc_message }: WireException): string {
-  if (exc_message.length === 0) return exc_type
-  if (exc_message.length > 1) {
-    return `${exc_type}: (${exc_message.map((argument) => describe(argument)).join(', ')})`
-  }
-  const [only] = exc_message
-  return `${exc_type}: ${typeof only === 'string' ? only : describe(only)}`
 }

@@ -5,6 +5,8 @@
  */
 
 const causeLine = 'The above exception was the direct cause of the following exception:'
+const contextLine = 'During handling of the above exception, another exception occurred:'
+const memberLine = 'The above exception is one of several in the following exception:'
 /** Causes of causes; a chain that long is a loop. */
 const mostCauses = 10
 
@@ -14,22 +16,33 @@ export function pythonTraceback(thrown: unknown, describe: (error: unknown) => s
   const seen = new Set<unknown>()
   for (let error = thrown; error !== undefined && !seen.has(error);) {
     seen.add(error)
-    parts.unshift(partOf(error, describe(error)))
-    if (parts.length > mostCauses || !(error instanceof Error)) break
+    parts.unshift(membersOf(error, describe) + partOf(error, describe(error)))
+    // What came from another process tells its causes itself.
+    if (parts.length > mostCauses || !(error instanceof Error) || remoteTextOf(error)) break
     error = error.cause
   }
   return parts.join(`\n${causeLine}\n\n`)
 }
 
+/** The errors of an AggregateError, each before it. */
+function membersOf(error: unknown, describe: (error: unknown) => string): string {
+  if (!(error instanceof AggregateError)) return ''
+  const members = (error.errors as unknown[]).slice(0, mostCauses)
+  return members.map((one) => `${partOf(one, describe(one))}\n${memberLine}\n\n`).join('')
+}
+
 function partOf(error: unknown, lastLine: string): string {
-  const remote = (error as { traceback?: unknown } | null)?.traceback
+  const remote = remoteTextOf(error)
   // What came from another process is more telling than the place where it was read.
-  if (error instanceof Error && typeof remote === 'string') {
-    return remote.endsWith('\n') ? remote : `${remote}\n`
-  }
+  if (remote !== undefined) return remote.endsWith('\n') ? remote : `${remote}\n`
   const frames = error instanceof Error ? framesOf(error.stack) : []
   if (frames.length === 0) return `${lastLine}\n`
   return `Traceback (most recent call last):\n${frames.join('')}${lastLine}\n`
+}
+
+function remoteTextOf(error: unknown): string | undefined {
+  const text = (error as { traceback?: unknown } | null)?.traceback
+  return error instanceof Error && typeof text === 'string' ? text : undefined
 }
 
 /** `    at work (file:///srv/app.ts:3:9)` → `  File "/srv/app.ts", line 3, in work`. */
@@ -49,4 +62,34 @@ function framesOf(stack: unknown): string[] {
     frames.unshift(`  File "${file}", line ${match[2]}, in ${caller.replace(/^async /, '')}\n`)
   }
   return frames
+}
+
+/** An exception as a traceback tells it. */
+export interface ToldException {
+  readonly module: string
+  readonly type: string
+  /** Undefined when there is nothing but the type. */
+  readonly text: string | undefined
+}
+
+/** What the exception of a traceback was raised from, the first cause first; empty when it had none. */
+export function causesOf(traceback: string): ToldException[] {
+  if (!traceback.includes(causeLine) && !traceback.includes(contextLine)) return []
+  const parts = traceback.split(new RegExp(`^(?:${causeLine}|${contextLine})$`, 'm'))
+  return parts.slice(0, -1).slice(-mostCauses).map(toldBy)
+}
+
+function toldBy(part: string): ToldException {
+  const lines = part.trimEnd().split('\n')
+  // A text may have many lines; those of the stack are indented.
+  const stack = lines.findLastIndex((line) => /^(?: {2}|Traceback )/.test(line))
+  const said = lines.slice(stack + 1).join('\n')
+  const match = /^([A-Za-z_$][\w$.]*)(?:: ([^]*))?$/.exec(said)
+  if (match === null) return { module: 'builtins', type: 'Exception', text: said }
+  const dot = match[1]!.lastIndexOf('.')
+  return {
+    module: dot === -1 ? 'builtins' : match[1]!.slice(0, dot),
+    type: match[1]!.slice(dot + 1),
+    text: match[2],
+  }
 }

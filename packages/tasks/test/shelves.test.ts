@@ -63,12 +63,15 @@ describe('the public names', () => {
       'crontab',
       'currentApp',
       'currentTask',
+      'explain',
       'group',
       'groupOf',
       'interval',
       'kw',
+      'saga',
       'setCurrentApp',
       'sharedTask',
+      'undoable',
     ])
   })
 })

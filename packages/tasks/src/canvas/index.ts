@@ -10,6 +10,7 @@ export {
   type JoinContext,
 } from './join.ts'
 export { link, linkAll, linkError, type LinkErrorOptions } from './links.ts'
+export { explain, type ExplainContext, type Explanation, type ExplainedPart } from './explain.ts'
 export {
   next,
   type ChordPart,

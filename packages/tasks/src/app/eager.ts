@@ -43,6 +43,7 @@ export async function runEagerly(services: Services, plan: Plan): Promise<Result
     if (data !== undefined) await services.recorder.store(backend.decode(data))
   return new ResultReader(own, ambient, (tree: ResultTree, reader) => resultOf(tree, reader), {
     isOver: true,
+    remoteTracebacks: config.taskRemoteTracebacks,
   })
 }
 

@@ -12,6 +12,7 @@ import {
   type Compressor,
   type ConnectionOptions,
   type Logger,
+  type Mailbox,
   type Producer,
   type Serializer,
 } from '@celeriac/messaging'
@@ -24,6 +25,7 @@ import { Outbox, type Sending } from '../client/outbox.ts'
 import { UniqueKeys } from '../client/unique.ts'
 import type { Config } from '../config/options.ts'
 import { EventSender } from '../events/sender.ts'
+import { currentExecution } from '../execution/context.ts'
 import { Executor } from '../execution/executor.ts'
 import { Recorder } from '../execution/record.ts'
 import type { Runnable } from '../execution/runnable.ts'
@@ -64,6 +66,7 @@ export class Services {
   readonly #codecs: ExtraCodecs
   #connection: Connection | undefined
   #producer: Producer | undefined
+  #remote: Mailbox | undefined
   #backend: Promise<ResultBackend> | undefined
   #codec: Promise<ResultCodec> | undefined
   #executor: Executor | undefined
@@ -88,6 +91,9 @@ export class Services {
     const backend = (): Promise<ResultBackend> => this.backend()
     this.results = new ResultReader(backend, this.ambient, resultOf, {
       isPatient: config.resultBackendAlwaysRetry,
+      isInTask: () => currentExecution() !== undefined,
+      remote: () => this.remote,
+      remoteTracebacks: config.taskRemoteTracebacks,
     })
     this.uniqueKeys = new UniqueKeys(backend)
     this.#persistence = new Persistence(config, this.ambient)
@@ -138,6 +144,17 @@ export class Services {
   get producer(): Producer {
     this.#producer ??= this.connection.producer()
     return this.#producer
+  }
+
+  /** Where workers listen for commands; also Python's. */
+  get remote(): Mailbox {
+    const { controlExchange, acceptContent } = this.config
+    this.#remote ??= this.connection.mailbox(controlExchange, {
+      type: 'fanout',
+      accept: acceptContent,
+      clock: this.clock,
+    })
+    return this.#remote
   }
 
   get executor(): Executor {

@@ -19,6 +19,8 @@ export type TasksCode =
   | 'TASKS_ROUTE_INVALID'
   | 'TASKS_SEND_FAILED'
   | 'TASKS_NOT_READY'
+  | 'TASKS_WOULD_BLOCK'
+  | 'TASKS_INCOMPLETE'
   | 'TASKS_TIMEOUT'
   | 'TASKS_ABORTED'
   | 'TASKS_FAILED'
@@ -110,6 +112,28 @@ export class TimeoutError extends TasksError {
   constructor(message = 'the operation timed out') {
     super('TASKS_TIMEOUT', message)
     this.name = 'TimeoutError'
+  }
+}
+
+/** A task was about to wait for another task, which may never get the slot it needs. */
+export class WouldBlockError extends TasksError {
+  constructor() {
+    super(
+      'TASKS_WOULD_BLOCK',
+      'a task must not wait for the result of another: it keeps its slot meanwhile, and all slots may wait; use a chain or a chord, or disableSyncSubtasks: false if it cannot happen here',
+    )
+    this.name = 'WouldBlockError'
+  }
+}
+
+/** A tree of results was walked before all of its tasks had ended. */
+export class IncompleteStream extends TasksError {
+  constructor(id: string) {
+    super(
+      'TASKS_INCOMPLETE',
+      `${id} has not ended, so it is not known yet what it has sent; wait for it, or walk with intermediate: true`,
+    )
+    this.name = 'IncompleteStream'
   }
 }
 

@@ -39,6 +39,8 @@ const counterparts: Readonly<Record<string, readonly [module: string, name: stri
   URIError: ['builtins', 'ValueError'],
   ReferenceError: ['builtins', 'NameError'],
   TimeoutError: ['builtins', 'TimeoutError'],
+  WouldBlockError: ['builtins', 'RuntimeError'],
+  IncompleteStream: ['celery.exceptions', 'IncompleteStream'],
   ChordError: ['celery.exceptions', 'ChordError'],
   InvalidTaskError: ['celery.exceptions', 'InvalidTaskError'],
   MaxRetriesExceededError: ['celery.exceptions', 'MaxRetriesExceededError'],

@@ -1,4 +1,5 @@
 /** What the handle of one task and that of a group have in common. */
+import type { Leaf } from './follow.ts'
 
 export interface ResultHandle {
   readonly id: string
@@ -9,4 +10,12 @@ export interface ResultHandle {
   successful(): Promise<boolean>
   failed(): Promise<boolean>
   forget(): Promise<void>
+}
+
+/** Member by which sets of results reach what their members are made of; no part of the interface. */
+export const leavesOf = Symbol('leaves')
+
+export interface HasLeaves {
+  /** The tasks it stands for, in order: itself, or those of a group. */
+  [leavesOf](): readonly Leaf[]
 }

@@ -147,8 +147,7 @@ export const taskOptions = {
   taskRemoteTracebacks: option(
     flag,
     false,
-    "Keep the worker's stack in errors that are read back.",
-    { planned: true },
+    'Errors that are read back show in their `stack` where the task threw them; the property `traceback` always has it.',
   ),
   taskSendSentEvent: option(flag, false, 'Clients tell the event exchange what they send.', {
     oldName: 'CELERY_SEND_TASK_SENT_EVENT',

@@ -7,11 +7,21 @@ export type { Explanation, ExplainedPart } from './canvas/explain.ts'
 export { saga, undoable } from './app/saga.ts'
 export { kw } from './app/kw.ts'
 export { currentApp, setCurrentApp, sharedTask, type SharedTask } from './app/shared.ts'
+export { resultFromTuple } from './app/results.ts'
 export { currentTask } from './execution/context.ts'
 export { createWorker, type WorkerOptions } from './worker/create.ts'
 export { Worker } from './worker/worker.ts'
-export { AsyncResult } from './result/async-result.ts'
+export { AsyncResult, type GetOptions } from './result/async-result.ts'
+export { EagerResult } from './result/eager-result.ts'
 export { GroupResult } from './result/group-result.ts'
+export { ResultGraph } from './result/graph.ts'
+export { ResultSet } from './result/result-set.ts'
+export { allowJoinResult, deniedJoinResult } from './result/joining.ts'
+export { registerError, type ErrorRegistration } from './protocol/error-classes.ts'
+export type { ProgressState } from './result/progress.ts'
+export type { ControlReply, RevokeOptions } from './result/revoke.ts'
+export type { ResultRecord } from './backend/result-record.ts'
+export type { ResultTree } from './canvas/result-tree.ts'
 export type { ResultHandle } from './result/handle.ts'
 export { createBeat, type BeatOptions } from './beat/create.ts'
 export { crontab } from './schedules/crontab.ts'
@@ -20,6 +30,7 @@ export {
   ChordError,
   ConfigError,
   Ignore,
+  IncompleteStream,
   InvalidTaskError,
   MaxRetriesExceededError,
   NotRegistered,
@@ -31,7 +42,9 @@ export {
   TasksError,
   TimeLimitExceeded,
   TimeoutError,
+  Terminated,
   WorkerLostError,
+  WouldBlockError,
   type SecurityCode,
   type TasksCode,
 } from './kernel/errors.ts'

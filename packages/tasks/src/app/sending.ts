@@ -4,6 +4,7 @@ import { admission } from '../client/admission.ts'
 import type { Signature } from '../canvas/signature.ts'
 import { currentExecution } from '../execution/context.ts'
 import { TasksError } from '../kernel/errors.ts'
+import { AsyncResult } from '../result/async-result.ts'
 import { resultOf, type Member } from '../result/group-result.ts'
 import type { SendOptions } from './app.ts'
 import { runEagerly } from './eager.ts'
@@ -69,6 +70,21 @@ export async function dispatch(
   }
   remember(planned.result, options)
   return planned.result
+}
+
+/** What sending gives. It knows that a task stores nothing, so that nobody waits for that. */
+export function handleFor(
+  services: Services,
+  { send }: Plan,
+  sent: ResultTree,
+): Member {
+  const handle = resultOf(sent, services.results)
+  const [first] = send
+  if (first === undefined || send.length > 1 || first.id !== handle.id) return handle
+  if (!(handle instanceof AsyncResult)) return handle
+  const declared = services.find(first.task)?.options.ignoreResult
+  handle.ignored = first.options.ignoreResult ?? declared ?? services.config.taskIgnoreResult
+  return handle
 }
 
 /** Children of the task around it are told in its result. */

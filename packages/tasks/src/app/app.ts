@@ -11,7 +11,7 @@ import {
   type Serializer,
 } from '@celeriac/messaging'
 import { Signals } from '@celeriac/messaging/internal'
-import { call, clone, fromWire, type Plan, type ResultTree } from '../canvas/index.ts'
+import { call, clone, fromWire, readTree, type Plan, type ResultTree } from '../canvas/index.ts'
 import { AppliedSignature } from './applied-signature.ts'
 import type { Signature, SignatureOptions } from '../canvas/signature.ts'
 import { defaultSource, environmentSource, fileSource } from '../config/load.ts'
@@ -27,7 +27,7 @@ import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
 import { enrol } from './shared.ts'
 import type { SendOptions } from './send-options.ts'
-import { dispatch, planOf, remember, runHere } from './sending.ts'
+import { dispatch, handleFor, planOf, remember, runHere } from './sending.ts'
 import { Registry } from './registry.ts'
 import { registerBuiltins } from './builtins.ts'
 import { Services, type ExtraCodecs } from './services.ts'
@@ -250,6 +250,19 @@ export class Celeriac {
     return await GroupResult.restore(id, (await this.setup()).results)
   }
 
+  /**
+   * The handle of what `asTuple()` or `JSON.stringify(result)` gave, or Python's `as_tuple()`. Rejects with
+   * `TASKS_RESULT_INVALID` for anything else.
+   */
+  async resultFromTuple(tuple: unknown): Promise<Member> {
+    const tree = readTree(tuple)
+    if (tree) return resultOf(tree, (await this.setup()).results)
+    throw new TasksError(
+      'TASKS_RESULT_INVALID',
+      'the tuple of a result is [[id, parent], members], where parent may be null, and members is null for a task',
+    )
+  }
+
   /** Sends a task by its name, registered here or not. */
   async sendTask(
     task: string,
@@ -269,7 +282,7 @@ export class Celeriac {
     const services = this.#services ?? (await this.setup())
     // Celery: what is sent by name goes to the broker, eager or not.
     const planned = planOf(signature, rest, services)
-    return resultOf(await dispatch(services, planned, rest), services.results) as AsyncResult
+    return handleFor(services, planned, await dispatch(services, planned, rest)) as AsyncResult
   }
 
   /** Sends a signature of any kind; resolves when the broker has confirmed it. */
@@ -277,7 +290,7 @@ export class Celeriac {
     const services = this.#services ?? (await this.setup())
     const planned = planOf(signature, options, services)
     if (services.config.taskAlwaysEager) return await runHere(services, planned, undefined)
-    return resultOf(await dispatch(services, planned, options), services.results)
+    return handleFor(services, planned, await dispatch(services, planned, options))
   }
 
   /**
@@ -295,7 +308,7 @@ export class Celeriac {
     if (plans.some(({ send }) => send.some(({ task }) => services.find(task)?.declared.unique))) {
       const results: Member[] = []
       for (const planned of plans)
-        results.push(resultOf(await dispatch(services, planned, options), services.results))
+        results.push(handleFor(services, planned, await dispatch(services, planned, options)))
       return results
     }
     if (plans.length > 0) {
@@ -307,7 +320,7 @@ export class Celeriac {
       await services.outbox.send(together, options.timeout)
     }
     for (const { result } of plans) remember(result, options)
-    return plans.map(({ result }) => resultOf(result, services.results))
+    return plans.map((planned) => handleFor(services, planned, planned.result))
   }
 
   /**

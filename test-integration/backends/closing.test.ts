@@ -18,7 +18,7 @@ interface Place {
   readonly url: string
   readonly options?: object
   readonly servers: readonly ControlledServer[]
-  dispose(): Promise<unknown> | unknown
+  dispose(): Promise<void> | void
 }
 
 const single =
@@ -48,7 +48,7 @@ const places: Record<string, () => Promise<Place>> = {
   },
 }
 
-const cleanups: (() => Promise<unknown> | unknown)[] = []
+const cleanups: (() => Promise<void> | void)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 }, 30_000)

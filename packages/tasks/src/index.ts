@@ -57,6 +57,19 @@ export type { TaskContext, TaskRequest } from './execution/context.ts'
 export type { TaskOptions } from './app/task-options.ts'
 export type { AppSignals, WorkerSignals } from './kernel/signals.ts'
 export type { ExecutionReport } from './kernel/report.ts'
-export type { CallOptions, HandleOf, Sendable, SignatureOf, Task } from './app/typed.ts'
+export type {
+  CallOptions,
+  ChainSignature,
+  ChordSignature,
+  GroupSignature,
+  HandleOf,
+  ImmutableSignature,
+  Sendable,
+  SignatureOf,
+  Task,
+  TaskSignature,
+} from './app/typed.ts'
+export type { ErrbackMismatch } from './app/errbacks.ts'
+export type { FailedTask } from './execution/errback.ts'
 export type { RemoteTask } from './app/remote.ts'
-export type { AnySignature, Keywords, Kw, StepMismatch } from './canvas/types.ts'
+export type { AnySignature, Keywords, Kw, StepMismatch, WholeSignature } from './canvas/types.ts'

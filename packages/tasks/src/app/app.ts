@@ -31,9 +31,8 @@ import { dispatch, handleFor, planOf, remember, runHere } from './sending.ts'
 import { Registry } from './registry.ts'
 import { registerBuiltins } from './builtins.ts'
 import { Services, type ExtraCodecs } from './services.ts'
-import { makeTask, type AnyFunction, type Task, type TaskOptions } from './task.ts'
-import type { TaskContext } from '../execution/context.ts'
-import type { AnySent, ArgumentsSchema, MadeArguments, TakenArguments } from './typed.ts'
+import { taskDefiner, type TaskOptions } from './task.ts'
+import type { AnyFunction, AnySent, DefineTask } from './typed.ts'
 import { makeRemote, type RemoteTask } from './remote.ts'
 
 export type { SendOptions } from './send-options.ts'
@@ -137,24 +136,7 @@ export class Celeriac {
    * Defines a task. The types of its arguments and its result are those of the function; with a schema for
    * the arguments, callers give what the schema takes and the function gets what it makes of it.
    */
-  task<const Name extends string, F extends AnyFunction>(name: Name, run: F): Task<Name, F>
-  task<const Name extends string, A extends ArgumentsSchema, R>(
-    name: Name,
-    options: TaskOptions & { readonly args: A },
-    run: (this: TaskContext, ...args: MadeArguments<A>) => R,
-  ): Task<Name, (...args: TakenArguments<A>) => R>
-  task<const Name extends string, F extends AnyFunction>(
-    name: Name,
-    options: TaskOptions,
-    run: F,
-  ): Task<Name, F>
-  task<const Name extends string, F extends AnyFunction>(
-    name: Name,
-    ...rest: [F] | [TaskOptions, F]
-  ): Task<Name, F> {
-    const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
-    return makeTask(this, name, options, run)
-  }
+  readonly task: DefineTask = taskDefiner(this)
 
   /**
    * Sends a task again and again while a beat runs: `schedule` is seconds, a `crontab()` or an

@@ -9,35 +9,32 @@ import type {
   GroupResults,
   HeaderLead,
   HeaderResults,
-  NameOf,
+  LeadOf,
   ResultOf,
   Steps,
 } from '../canvas/types.ts'
-import type { AsyncResult } from '../result/async-result.ts'
 import { AppliedSignature, appOf, dataOf } from './applied-signature.ts'
-import type { HandleOf, SignatureOf } from './typed.ts'
+import type {
+  ChainHandle,
+  ChainSignature,
+  ChordSignature,
+  GroupSignature,
+  LastHandle,
+} from './typed.ts'
 
-type LastName<S extends readonly AnySignature[]> = S extends readonly [...unknown[], infer L]
-  ? NameOf<L> & string
-  : string
+type Results<R> = R extends readonly unknown[] ? R : never
 
 /** One after the other, each with the result of the one before it as its first argument. */
 export function chain<const S extends readonly [AnySignature, ...AnySignature[]]>(
   ...steps: Steps<S>
-): SignatureOf<
-  'celery.chain',
-  ChainLead<S>,
-  ChainResult<S>,
-  false,
-  HandleOf<LastName<S>, ChainResult<S>>
-> {
+): ChainSignature<ChainLead<S>, ChainResult<S>, ChainHandle<S>> {
   return applied(steps, data.chain(...steps.map(dataOf)))
 }
 
-/** A chain of steps made at run time; each takes what the one before it gives. */
-export function chainOf<R>(
-  steps: Iterable<SignatureOf<string, [] | [R], R, boolean>>,
-): SignatureOf<'celery.chain', [] | [R], R, false, AsyncResult<R>> {
+/** A chain of steps made at run time; each takes what the one before it gives, the first what is still wanted. */
+export function chainOf<S extends AnySignature>(
+  steps: Iterable<S & Follow<S, ResultOf<S>>>,
+): ChainSignature<LeadOf<S>, ResultOf<S>, LastHandle<S>> {
   const list = [...steps]
   return applied(list, data.chain(...list.map(dataOf)))
 }
@@ -45,14 +42,14 @@ export function chainOf<R>(
 /** Side by side; what is given to the group is put in front of each member. */
 export function group<const S extends readonly AnySignature[]>(
   ...members: S
-): SignatureOf<'celery.group', GroupLead<S>, GroupResults<S>> {
+): GroupSignature<GroupLead<S>, Results<GroupResults<S>>> {
   return applied(members, data.group(members.map(dataOf)))
 }
 
 /** A group of members made at run time. */
 export function groupOf<S extends AnySignature>(
   members: Iterable<S>,
-): SignatureOf<'celery.group', GroupLead<S[]>, GroupResults<S[]>> {
+): GroupSignature<GroupLead<S[]>, Results<GroupResults<S[]>>> {
   const list = [...members]
   return applied(list, data.group(list.map(dataOf)))
 }
@@ -64,7 +61,7 @@ export function chord<
 >(
   header: H,
   body: Follow<B, HeaderResults<H>>,
-): SignatureOf<'celery.chord', HeaderLead<H>, ResultOf<B>> {
+): ChordSignature<HeaderLead<H>, ResultOf<B>, LastHandle<B>> {
   const members: readonly unknown[] = Array.isArray(header) ? (header as unknown[]) : [header]
   const parts = members.map(dataOf)
   const [only] = parts

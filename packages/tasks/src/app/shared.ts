@@ -2,6 +2,15 @@
 import type { Celeriac } from './app.ts'
 import { makeTask, type AnyFunction, type Task, type TaskOptions } from './task.ts'
 import { TasksError } from '../kernel/errors.ts'
+import type { Schema } from '../kernel/schema.ts'
+import type {
+  ArgumentsSchema,
+  Declared,
+  HandlerFor,
+  Needing,
+  OptionsWith,
+  Unsendable,
+} from './typed.ts'
 
 interface State {
   readonly apps: Set<WeakRef<Celeriac>>
@@ -47,17 +56,22 @@ export type SharedTask<Name extends string, F extends AnyFunction> = Task<Name, 
  */
 export function sharedTask<const Name extends string, F extends AnyFunction>(
   name: Name,
-  run: F,
+  run: F & Needing<Unsendable<F>>,
 ): SharedTask<Name, F>
-export function sharedTask<const Name extends string, F extends AnyFunction>(
+export function sharedTask<
+  const Name extends string,
+  F extends HandlerFor<A, S>,
+  A extends ArgumentsSchema = ArgumentsSchema,
+  S extends Schema = Schema,
+>(
   name: Name,
-  options: TaskOptions,
-  run: F,
-): SharedTask<Name, F>
+  options: OptionsWith<A, S>,
+  run: F & Needing<Unsendable<F>>,
+): SharedTask<Name, Declared<F, A, S>>
 export function sharedTask<const Name extends string, F extends AnyFunction>(
   name: Name,
   ...rest: [F] | [TaskOptions, F]
-): SharedTask<Name, F> {
+): unknown {
   const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
   if (state.shared.has(name)) {
     throw new TasksError('TASKS_ALREADY_REGISTERED', `a task '${name}' is shared already`)
@@ -85,5 +99,5 @@ export function sharedTask<const Name extends string, F extends AnyFunction>(
       const found: unknown = Reflect.get(of(currentApp()), property)
       return found ?? Reflect.get(target, property)
     },
-  }) as unknown as SharedTask<Name, F>
+  })
 }

@@ -25,7 +25,7 @@ import type { Celeriac, SendOptions } from './app.ts'
 import { AppliedSignature, dataOf } from './applied-signature.ts'
 import { splitOptions, type TaskOptions } from './task-options.ts'
 import { splitKw } from './kw.ts'
-import type { AnyFunction, Task } from './typed.ts'
+import type { AnyFunction, DefineTask, Task } from './typed.ts'
 
 export type { AnyFunction, Task } from './typed.ts'
 export type { TaskOptions } from './task-options.ts'
@@ -121,6 +121,15 @@ function keyMaker(
     })
     return stringifyJson(chosen ?? bound)
   }
+}
+
+/** The function behind `app.task()`. */
+export function taskDefiner(app: Celeriac): DefineTask {
+  const define = (name: string, ...rest: [AnyFunction] | [TaskOptions, AnyFunction]): unknown => {
+    const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
+    return makeTask(app, name, options, run)
+  }
+  return define as DefineTask
 }
 
 /** The front of a task that lives elsewhere: everything but calling it here. */

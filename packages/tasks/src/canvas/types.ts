@@ -24,12 +24,24 @@ export type Handler = (this: never, ...args: never) => unknown
 export type PositionalOf<F extends Handler> =
   EndsInKeywords<Parameters<F>> extends true ? WithoutLast<Parameters<F>> : Parameters<F>
 
-/** Keywords of a handler; never when it has none. */
+/** Keywords of a handler, with undefined where they may be left out; never when it has none. */
 export type KeywordsOf<F extends Handler> =
-  EndsInKeywords<Parameters<F>> extends true ? Omit<LastOf<Parameters<F>>, typeof keywords> : never
+  EndsInKeywords<Parameters<F>> extends true
+    ? | MarkedIn<LastOf<Parameters<F>>>
+      | (Parameters<F> extends readonly [...unknown[], infer _] ? never : undefined)
+    : never
 
-/** What a handler gives in the end. */
-export type OutcomeOf<F extends Handler> = Awaited<ReturnType<F>>
+type MarkedIn<L> = L extends { readonly [keywords]?: infer K } ? Exclude<K, undefined> : never
+
+/** What a handler gives in the end, as it arrives. */
+export type OutcomeOf<F extends Handler> = Arrived<Awaited<ReturnType<F>>>
+
+/** A result as it arrives: what was undefined is null then. `void` stays, for nobody looks at it. */
+export type Arrived<R> = undefined extends R
+  ? [void] extends [R]
+    ? R
+    : Exclude<R, undefined> | null
+  : R
 
 type List = readonly unknown[]
 type LastOf<P extends List> = Required<P> extends readonly [...unknown[], infer L] ? L : never
@@ -72,6 +84,33 @@ export type Lead<P extends List, A extends List, All extends List = P> = number 
           ? Lead<T, A, All>
           : never)
 
+/** Every legal number of arguments of P as a list of its own, so that something can follow them. */
+export type Counts<P extends List, Done extends List = []> = number extends P['length']
+  ? P
+  : P extends readonly [infer First, ...infer Rest]
+    ? Counts<Rest, [...Done, First]>
+    : P extends readonly [(infer First)?, ...infer Rest]
+      ? P extends readonly []
+        ? Done
+        : Done | Counts<Rest, [...Done, First]>
+      : Done
+
+/** The one argument of a call of P, where one is enough. */
+export type OnlyArgument<P extends List> = [P[0]] extends P
+  ? P[0]
+  : WrongCount<{ 'arguments of a call': P; given: 1 }>
+
+/** What the compiler shows for a task that cannot be called with one argument. */
+export interface WrongCount<Info> {
+  readonly '✗ the task is called with one argument for each item': Info
+}
+
+/** What may be given of a signature that wants In, for later arguments go in front. */
+export type LeadTails<In> = In extends List ? Tails<In> : never
+
+/** What it wants after A was given. */
+export type LeadBefore<In, A extends List> = In extends List ? Lead<In, A> : never
+
 /** What every typed signature carries; the app's signatures extend it by what can be done with them. */
 export interface TypedSignature<Name extends string, In, Out, Immutable extends boolean = false> {
   readonly name: Name
@@ -87,6 +126,18 @@ export interface AnySignature {
   // `never`, so that signatures wanting different things are all of this type.
   readonly [lead]: (lead: never) => void
   readonly [result]: () => unknown
+}
+
+/** A signature that wants nothing any more. */
+export interface WholeSignature extends AnySignature {
+  readonly [lead]: (lead: []) => void
+}
+
+/** A signature that can be called with what gave R. */
+export type Callback<R> = TakesResult<R> | (WholeSignature & { readonly immutable: true })
+
+interface TakesResult<R> extends AnySignature {
+  readonly [lead]: (lead: [R]) => void
 }
 
 export type ResultOf<S> = S extends { readonly [result]: () => infer R } ? R : never
@@ -126,8 +177,17 @@ export type Follow<S, R> =
           : { expects: LeadOf<S>; given: R }
       >
 
+/** S where it can be linked to a group, which hands it nothing, else the message that says why not. */
+export type Unfed<S> =
+  [] extends LeadOf<S>
+    ? S
+    : StepMismatch<
+        NameOf<S>,
+        { hint: 'what is linked to a group gets no result'; expects: LeadOf<S> }
+      >
+
 /** Groups, and chunks, which are sent as one. */
-type GroupLike = { readonly name: 'celery.group' | 'celery.chunks' }
+export type GroupLike = { readonly name: 'celery.group' | 'celery.chunks' }
 
 /** A group of one after another step is that one, so the next step gets its result and no list. */
 type Unrolled<S> = S extends GroupLike
@@ -161,10 +221,16 @@ export type PipeResult<S> = Unrolled<S>
 
 /**
  * What a group still wants: what all of its members take. An intersection made without recursion, so that
- * groups of hundreds do not tire the compiler.
+ * groups of hundreds do not tire the compiler. Where the first member says it all, it is shown alone.
  */
 export type GroupLead<S extends readonly AnySignature[]> =
-  Intersected<S> extends infer I ? (unknown extends I ? [] : I) : never
+  Intersected<S> extends infer I
+    ? unknown extends I
+      ? []
+      : [LeadOf<S[0]>] extends [I]
+        ? LeadOf<S[0]>
+        : I
+    : never
 
 type Intersected<S extends readonly AnySignature[]> = {
   [K in keyof S]: (lead: Taken<S[K]>) => void

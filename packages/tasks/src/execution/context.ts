@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Logger } from '@celeriac/messaging'
 import type { WireSignature } from '../protocol/task-message.ts'
-import type { AnySignature } from '../canvas/types.ts'
+import type { WholeSignature } from '../canvas/types.ts'
 import type { ResultTree } from '../canvas/result-tree.ts'
 import type { RetryOptions } from '../kernel/errors.ts'
 import type { DeliveryInfo } from '../kernel/delivery-info.ts'
@@ -77,12 +77,12 @@ export interface TaskContext {
    * What to throw so that another signature takes the place of this task, with its id, links and what comes
    * after it: `throw this.replace(other.s(1))`. A group gives its results as one list.
    */
-  replace(signature: AnySignature): Error
+  replace(signature: WholeSignature): Error
   /**
    * Sends one member more of the chord this task is a header member of; the body waits for it, too. Rejects
    * with `TASKS_NOT_SUPPORTED` outside of a header, and where the result backend does not count.
    */
-  addToChord(signature: AnySignature): Promise<string>
+  addToChord(signature: WholeSignature): Promise<string>
   /** Tells those who watch the workers something: an event of this type about this task. */
   sendEvent(type: string, fields?: Readonly<Record<string, unknown>>): Promise<void>
   /** What was sent while it runs, oldest first: ids of tasks and groups. */

@@ -13,6 +13,25 @@ export interface FailedTask {
   readonly rootId: string
 }
 
+/**
+ * True for an error callback that still wants more than one argument of a task known here: it is called in
+ * place. The others are sent, with the id. Unlike in Celery, arguments it has already do not count.
+ */
+export function isCalledInPlace(
+  runnable: Runnable | undefined,
+  { args, kwargs }: Pick<Call, 'args' | 'kwargs'>,
+): boolean {
+  const params = runnable?.params
+  if (!params) return false
+  const names = Object.keys(kwargs)
+  const named = names.filter((name) => params.includes(name)).length
+  // The others come together, in the last parameter.
+  const together = names.length > named ? 1 : 0
+  // Arguments stand at the end, so those with defaults are taken when there are any.
+  const wanted = args.length > 0 ? params.length - args.length : runnable.run.length
+  return wanted - named - together > 1
+}
+
 /** What it throws is logged, as in Celery. */
 export async function callErrback(
   runnable: Runnable | undefined,
@@ -23,7 +42,10 @@ export async function callErrback(
 ): Promise<void> {
   if (!runnable) return
   try {
-    const lead = immutable ? [] : [failed, decodeFailure(exception, traceback), traceback]
+    const known = [failed, decodeFailure(exception, traceback), traceback]
+    const takesAll = runnable.params?.at(-1)?.startsWith('...') ?? true
+    const room = takesAll ? known.length : runnable.params!.length - args.length
+    const lead = immutable ? [] : known.slice(0, Math.max(0, room))
     const all = bindArguments(task, runnable.params, [...lead, ...args], kwargs)
     await runnable.run.apply(
       directContext(task, () => log),

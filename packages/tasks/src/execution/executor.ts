@@ -13,7 +13,7 @@ import { bindArguments } from './bind.ts'
 import { classify } from './classify.ts'
 import { within, type Execution } from './context.ts'
 import { Endings, type EndingServices } from './endings.ts'
-import { callErrback } from './errback.ts'
+import { callErrback, isCalledInPlace } from './errback.ts'
 import { callHooks, hasHooks } from './hooks.ts'
 import { checkedArguments, checkedResult } from './validate.ts'
 import { contextOf, type ContextServices } from './task-context.ts'
@@ -52,7 +52,7 @@ export class Executor {
       replyTo: services.replyTo,
       nextId: services.ambient.nextId,
       dateDone: () => formatIso(services.ambient.clock.now()),
-      isInline: (errback) => (services.find(errback.task)?.params?.length ?? 0) > 1,
+      isInline: (errback) => isCalledInPlace(services.find(errback.task), errback),
       callInline: (errback, failed, failure) =>
         callErrback(services.find(errback.task), errback, failed, failure, services.log),
     })

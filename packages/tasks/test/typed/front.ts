@@ -3,7 +3,7 @@ import { Celeriac, type AsyncResult, type GroupResult } from '../../src/index.ts
 
 export { chain, chord, group, groupOf, kw } from '../../src/index.ts'
 
-const app = new Celeriac('typed')
+export const app = new Celeriac('typed')
 
 export const task: Celeriac['task'] = app.task.bind(app) as Celeriac['task']
 export const remote: Celeriac['remote'] = app.remote.bind(app) as Celeriac['remote']
@@ -15,3 +15,14 @@ export declare function same<A, B>(
 
 export type Result<R> = AsyncResult<R>
 export type Results<R extends readonly unknown[]> = GroupResult<R>
+
+interface Delayed {
+  delay(...args: never): Promise<unknown>
+}
+
+/** What sending resolves with. */
+export type Sent<S extends Delayed> = Awaited<ReturnType<S['delay']>>
+
+/** What the result is in the end. */
+export type Given<S extends Delayed> =
+  Sent<S> extends { get(...args: never): Promise<infer R> } ? R : never

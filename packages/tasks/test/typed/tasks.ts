@@ -27,3 +27,23 @@ export const report = task('js.report', (r: { loss: number }) => r.loss)
 // oxlint-disable-next-line typescript/no-explicit-any -- a task nobody has typed yet
 export const legacy = remote<(...args: any[]) => any>('legacy.job')
 export const opaque = remote<(id: number) => unknown>('legacy.unknown')
+
+export const half = task('tasks.half', (n: number): number | undefined =>
+  n > 1 ? n / 2 : undefined,
+)
+export const bye = task('tasks.bye', async (): Promise<void> => {})
+export const scaledMaybe = task('tasks.scaledMaybe', (x: number, o?: Kw<{ unit?: string }>) => {
+  return `${x}${o?.unit}`
+})
+export const save = task('tasks.save', (row: { readonly id: number; name: string }) => row.id)
+export const broken = task('tasks.broken', (): never => {
+  throw new Error('broken')
+})
+/** Error callbacks: of the id, of (request, error, traceback), and of the id with a note after it. */
+export const clean = task('tasks.clean', (id: string) => id.length)
+export const failing = task(
+  'tasks.failing',
+  (request: { readonly id: string }, error: Error, traceback: string) =>
+    `${request.id}${error.message}${traceback}`,
+)
+export const noted = task('tasks.noted', (id: string, note: string) => `${id}${note}`)

@@ -168,7 +168,7 @@ describe('schemas', () => {
 
   it('check what a task gives', async () => {
     const { task } = await started((app) => ({
-      task: app.task('gives', { result: z.number() }, (x: unknown) => x),
+      task: app.task('gives', { result: z.number() }, (x: unknown) => x as number),
     }))
 
     expect(await (await task.delay(1)).get({ timeout })).toBe(1)

@@ -243,7 +243,7 @@ describe('what is stored', () => {
   })
 
   it('is a failure, when a result cannot be carried', async () => {
-    const { app } = await started((a) => a.task('odd', () => ({ f: () => 1 })))
+    const { app } = await started((a) => a.task('odd', (): unknown => ({ f: () => 1 })))
     const result = await app.sendTask('odd')
 
     await expect(result.get({ timeout })).rejects.toThrow(/f.*function/s)

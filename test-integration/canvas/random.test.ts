@@ -61,14 +61,14 @@ function build(one: Tree, tasks: Tasks): CaseSignature {
       const task = one.takes
         ? made
         : (made as unknown as { asImmutable(): CaseSignature }).asImmutable()
-      return one.link ? task.link(note('link', one.label)) : task
+      return caught(one.link ? task.link(note('link', one.label)) : task, one.errback)
     }
     case 'chain':
       return caught((chain as Loose)(...all(one.steps)), one.errback)
     case 'group':
-      return caught(groupOf(all(one.members)), one.errback)
+      return groupOf(all(one.members))
     case 'chord':
-      return caught((chord as Loose)(all(one.header), build(one.body, tasks)), one.errback)
+      return (chord as Loose)(all(one.header), build(one.body, tasks)) as never
   }
 }
 

@@ -4,12 +4,14 @@
  */
 import fc from 'fast-check'
 
+/** Error callbacks hang on tasks and on chains; what groups and chords do with theirs is told by the unit tests. */
 export type Tree =
   | {
       readonly kind: 'task'
       readonly fails: boolean
       readonly takes: boolean
       readonly link: boolean
+      readonly errback: boolean
       readonly label: number
     }
   | {
@@ -18,17 +20,11 @@ export type Tree =
       readonly errback: boolean
       readonly label: number
     }
-  | {
-      readonly kind: 'group'
-      readonly members: readonly Tree[]
-      readonly errback: boolean
-      readonly label: number
-    }
+  | { readonly kind: 'group'; readonly members: readonly Tree[]; readonly label: number }
   | {
       readonly kind: 'chord'
       readonly header: readonly Tree[]
       readonly body: Tree
-      readonly errback: boolean
       readonly label: number
     }
 
@@ -51,7 +47,6 @@ const { tree } = fc.letrec<{ tree: Tree; task: Tree }>((tie) => ({
       arbitrary: fc.record({
         kind: fc.constant('group' as const),
         members: fc.array(tie('tree'), { minLength: 2, maxLength: 4 }),
-        errback: fc.boolean(),
         label: fc.constant(0),
       }),
     },
@@ -61,7 +56,6 @@ const { tree } = fc.letrec<{ tree: Tree; task: Tree }>((tie) => ({
         kind: fc.constant('chord' as const),
         header: fc.array(tie('tree'), { minLength: 1, maxLength: 4 }),
         body: tie('tree'),
-        errback: fc.boolean(),
         label: fc.constant(0),
       }),
     },
@@ -71,6 +65,7 @@ const { tree } = fc.letrec<{ tree: Tree; task: Tree }>((tie) => ({
     fails: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     takes: fc.integer({ min: 0, max: 4 }).map((n) => n > 0),
     link: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+    errback: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
     label: fc.constant(0),
   }),
 }))
@@ -130,27 +125,28 @@ function membersOf(one: Tree): readonly Tree[] {
   return steps.length === 1 && steps[0]!.kind === 'group' ? membersOf(steps[0]!) : [one]
 }
 
+function partsOf(one: Tree): readonly Tree[] {
+  switch (one.kind) {
+    case 'task':
+      return []
+    case 'chain':
+      return one.steps
+    case 'group':
+      return one.members
+    case 'chord':
+      return [...one.header, one.body]
+  }
+}
+
 class Oracle {
   readonly notes: string[] = []
   readonly #errbacks = new Map<Task, readonly number[]>()
 
-  /** Error callbacks of a whole are those of its parts; of a chord they are its body's, and of chords in its header. */
+  /** Whose failure an error callback is told of: its task's, or that of any task of its chain. */
   hand(one: Tree, around: readonly number[]): void {
-    const own = one.kind !== 'task' && one.errback ? [...around, one.label] : around
-    switch (one.kind) {
-      case 'task':
-        this.#errbacks.set(one, own)
-        return
-      case 'chain':
-        for (const step of one.steps) this.hand(step, own)
-        return
-      case 'group':
-        for (const member of one.members) this.hand(member, own)
-        return
-      case 'chord':
-        for (const member of one.header) this.hand(member, member.kind === 'chord' ? own : [])
-        this.hand(one.body, own)
-    }
+    const own = 'errback' in one && one.errback ? [...around, one.label] : around
+    if (one.kind === 'task') this.#errbacks.set(one, own)
+    for (const part of partsOf(one)) this.hand(part, own)
   }
 
   /** Steps one after the other. A group before a step is a header, and that step the beginning of its body. */

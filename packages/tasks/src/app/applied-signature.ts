@@ -28,11 +28,18 @@ export { dataOf }
 export class AppliedSignature {
   readonly app: Celeriac
   readonly data: Signature
+  /** Made of steps: what it was made into (a group before a step is a chord) is nobody's business. */
+  readonly #isSequence: boolean
   readonly [signatureBrand] = true
 
-  constructor(app: Celeriac, data: Signature) {
+  constructor(app: Celeriac, data: Signature, isSequence = false) {
     this.app = app
     this.data = data
+    this.#isSequence = isSequence
+  }
+
+  #copy(data: Signature): AppliedSignature {
+    return new AppliedSignature(this.app, data, this.#isSequence)
   }
 
   /** True for a signature of any copy of this package. */
@@ -69,7 +76,7 @@ export class AppliedSignature {
 
   /** A copy with these execution options over its own. */
   set(options: SignatureOptions): AppliedSignature {
-    return new AppliedSignature(this.app, withOptions(this.data, options))
+    return this.#copy(withOptions(this.data, options))
   }
 
   /** A copy with more arguments in front, keywords and options over its own. */
@@ -78,23 +85,27 @@ export class AppliedSignature {
     kwargs: Readonly<Record<string, unknown>> = {},
     options: SignatureOptions = {},
   ): AppliedSignature {
-    return new AppliedSignature(this.app, clone(this.data, { args, kwargs, options }))
+    return this.#copy(clone(this.data, { args, kwargs, options }))
   }
 
   /** A copy that takes no result of the step before it. */
   asImmutable(): AppliedSignature {
-    return new AppliedSignature(this.app, withImmutable(this.data))
+    return this.#copy(withImmutable(this.data))
   }
 
   /** A copy that runs `next` with its result. */
   link(next: unknown): AppliedSignature {
-    return new AppliedSignature(this.app, link(this.data, dataOf(next)))
+    return this.#copy(link(this.data, dataOf(next)))
   }
 
-  /** A copy that runs `next` when it fails; header members of a chord too, where the setting says so. */
+  /**
+   * A copy that runs `next` when it fails: of a sequence whichever of its tasks fails, of a group each member, of a
+   * chord its body alone (its header as well where the setting says so), which also fails when the header does.
+   */
   linkError(next: unknown): AppliedSignature {
-    const onChordHeader = this.app.setting('taskAllowErrorCbOnChordHeader') === true
-    return new AppliedSignature(this.app, linkError(this.data, dataOf(next), { onChordHeader }))
+    const onChordHeader =
+      this.#isSequence || this.app.setting('taskAllowErrorCbOnChordHeader') === true
+    return this.#copy(linkError(this.data, dataOf(next), { onChordHeader }))
   }
 
   /** Celery's other name for `linkError`. */
@@ -104,12 +115,12 @@ export class AppliedSignature {
 
   /** This, then that: Celery's `|`. */
   pipe(next: unknown): AppliedSignature {
-    return new AppliedSignature(this.app, pipe(this.data, dataOf(next)))
+    return new AppliedSignature(this.app, pipe(this.data, dataOf(next)), true)
   }
 
   /** A copy that carries these stamps with every message, and what a visitor adds. */
   stamp(stamps: Stamps = {}, options: StampOptions = {}): AppliedSignature {
-    return new AppliedSignature(this.app, stamp(this.data, stamps, options))
+    return this.#copy(stamp(this.data, stamps, options))
   }
 
   /** A copy of a group whose members start one after the other: countdowns from `start`, in seconds. */
@@ -117,7 +128,7 @@ export class AppliedSignature {
     if (this.data.kind !== 'group') {
       throw new TasksError('TASKS_SIGNATURE_INVALID', `only groups can be skewed, not ${this.name}`)
     }
-    return new AppliedSignature(this.app, skew(this.data, start, stop, step))
+    return this.#copy(skew(this.data, start, stop, step))
   }
 
   /** As it travels. */

@@ -28,7 +28,7 @@ type Results<R> = R extends readonly unknown[] ? R : never
 export function chain<const S extends readonly [AnySignature, ...AnySignature[]]>(
   ...steps: Steps<S>
 ): ChainSignature<ChainLead<S>, ChainResult<S>, ChainHandle<S>> {
-  return applied(steps, data.chain(...steps.map(dataOf)))
+  return applied(steps, data.chain(...steps.map(dataOf)), true)
 }
 
 /** A chain of steps made at run time; each takes what the one before it gives, the first what is still wanted. */
@@ -36,7 +36,7 @@ export function chainOf<S extends AnySignature>(
   steps: Iterable<S & Follow<S, ResultOf<S>>>,
 ): ChainSignature<LeadOf<S>, ResultOf<S>, LastHandle<S>> {
   const list = [...steps]
-  return applied(list, data.chain(...list.map(dataOf)))
+  return applied(list, data.chain(...list.map(dataOf)), true)
 }
 
 /** Side by side; what is given to the group is put in front of each member. */
@@ -70,6 +70,6 @@ export function chord<
 }
 
 /** The type of what comes out is computed from what went in, which the value cannot show. */
-function applied<T>(from: readonly unknown[], signature: data.Signature): T {
-  return new AppliedSignature(appOf(from), signature) as unknown as T
+function applied<T>(from: readonly unknown[], signature: data.Signature, isSequence = false): T {
+  return new AppliedSignature(appOf(from), signature, isSequence) as unknown as T
 }

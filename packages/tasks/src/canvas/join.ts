@@ -11,6 +11,7 @@ import {
 } from './next.ts'
 import { plan, type Countdown, type Plan, type PlannedCall } from './plan.ts'
 import type { Call, Signature } from './signature.ts'
+import { isGathering } from './upgrade.ts'
 import { fromWire } from './wire.ts'
 
 export interface JoinContext extends NextContext {
@@ -108,6 +109,9 @@ function beginnings(signature: Signature): readonly Call[] {
     case 'group':
       return signature.members.flatMap(beginnings)
     case 'chord':
-      return beginnings(signature.body)
+      // One that only gathers the results of a group stands for the group.
+      return isGathering(signature.body)
+        ? signature.header.flatMap(beginnings)
+        : beginnings(signature.body)
   }
 }

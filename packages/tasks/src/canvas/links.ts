@@ -72,7 +72,8 @@ export function linkAll<S extends Signature>(
   signature: S,
   callbacks: readonly Signature[] = [],
   errbacks: readonly Signature[] = [],
+  options: LinkErrorOptions = {},
 ): S {
   const linked = callbacks.reduce<S>((one, callback) => link(one, callback), signature)
-  return errbacks.reduce<S>((one, errback) => linkError(one, errback), linked)
+  return errbacks.reduce<S>((one, errback) => linkError(one, errback, options), linked)
 }

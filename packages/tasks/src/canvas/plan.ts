@@ -202,7 +202,8 @@ class Planner {
     const own = placed(options, place)
     const delivery = mergeOptions(deliveryOf(options), given.options)
     const after = [...(rest?.map(fromWire) ?? []), ...(options.chain ?? [])]
-    const linked = linkAll(followedBy(chord.body, after), options.link, options.linkError)
+    const alone = after.length > 0 ? unshared(chord.body, headerId) : chord.body
+    const linked = linkAll(followedBy(alone, after), options.link, options.linkError)
     const body = freeze(
       withOptions(linked, forBody(delivery)),
       {
@@ -237,6 +238,16 @@ class Planner {
     if (signatures === undefined || signatures.length === 0) return null
     return signatures.map((one) => toWire(one, this.#memo))
   }
+}
+
+/**
+ * A group that is a body has the id of the header. With something after it it becomes a header itself, and two joins
+ * of one id would end each other.
+ */
+function unshared(body: Signature, headerId: string): Signature {
+  if (body.kind !== 'group' || body.options.taskId !== headerId) return body
+  const { taskId: _taskId, groupId: _groupId, ...options } = body.options
+  return { ...body, options }
 }
 
 /** A chord that is to start later starts its header later; the body has to wait for that anyway. */

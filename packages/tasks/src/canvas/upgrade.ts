@@ -60,7 +60,10 @@ export function spliced(chain: Chain): readonly Signature[] {
   if (options === noOptions) return steps
   steps[last] = linkAll(steps[last]!, options.link)
   if (options.linkError !== undefined) {
-    for (const [at, step] of steps.entries()) steps[at] = linkAll(step, [], options.linkError)
+    // Every task of a chain is one of its tasks, in the header of a chord or not.
+    const everywhere = { onChordHeader: true }
+    for (const [at, step] of steps.entries())
+      steps[at] = linkAll(step, [], options.linkError, everywhere)
   }
   const { taskId } = options
   if (taskId !== undefined && steps[last]!.options.taskId === undefined) {
@@ -135,6 +138,11 @@ export function endInOne(member: Signature): Signature {
       }
     }
   }
+}
+
+/** The body of a chord that only gathers what its header gives. */
+export function isGathering(body: Signature): boolean {
+  return body.kind === 'call' && body.task === accumulate
 }
 
 /** `body`, and after it what else a chain has; `rest` is last step first, as messages carry it. */

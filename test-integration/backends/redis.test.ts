@@ -1,5 +1,7 @@
 /** The Redis result backend against its suite, and what its settings do, on a real server. */
 import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Connection, systemAmbient } from '@celeriac/messaging'
 import { backends, resultCodec } from '@celeriac/tasks/internal'
@@ -30,8 +32,8 @@ function open(
   return backend
 }
 
-async function start() {
-  const server = await startPrivateRedis({ args: ['--appendfsync', 'no'] })
+async function start(args: readonly string[] = []) {
+  const server = await startPrivateRedis({ args: ['--appendfsync', 'no', ...args] })
   cleanups.push(() => server.dispose())
   return server
 }
@@ -136,6 +138,15 @@ describeWith('redis', 'on Redis', () => {
 
     expect(keyspace).toMatch(/db5:keys=1/)
     expect(keyspace).toMatch(/db0:keys=1/)
+  })
+
+  it('is reached through a socket, in the database of its option', async () => {
+    const file = path.join(tmpdir(), `${randomUUID()}.sock`)
+    const server = await start(['--unixsocket', file])
+    await put(open(`redis+socket://${file}?virtual_host=4`), 'a')
+    const redis = await raw(server.url)
+
+    expect(await redis.info('keyspace')).toMatch(/db4:keys=1/)
   })
 
   it('has the name it was given, and its own otherwise', async () => {

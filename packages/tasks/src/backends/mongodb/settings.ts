@@ -36,10 +36,11 @@ export function mongoPlace({ url, options, config }: BackendOptions): MongoPlace
   const target = backendTarget(
     withLogin(withHost(full(url), settings), text('user'), text('password')),
     ['mongodb', 'mongodb+srv'],
-    { ...options, ...Object.fromEntries(driver), ...more },
+    options,
   )
+  const all = { ...target.options, ...Object.fromEntries(driver), ...camelOptions({ ...more }) }
   return {
-    target: { ...target, path: text('database') ?? target.path },
+    target: { ...target, options: all, path: text('database') ?? target.path },
     tasks: text('taskmetaCollection') ?? 'celery_taskmeta',
     groups: text('groupmetaCollection') ?? 'celery_groupmeta',
   }

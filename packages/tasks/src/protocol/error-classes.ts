@@ -120,10 +120,11 @@ export function withClass(remote: RemoteError): RemoteError {
 }
 
 /** Names that an error has from elsewhere. */
-export const reservedFields: ReadonlySet<string> = new Set([
-  ...['name', 'message', 'stack', 'cause', 'errors', '__proto__', 'constructor', 'prototype'],
-  ...['excType', 'excModule', 'args', 'traceback', 'fields'],
-])
+export const reservedFields: ReadonlySet<string> = new Set(
+  'name message stack cause errors __proto__ constructor prototype excType excModule args traceback fields'.split(
+    ' ',
+  ),
+)
 
 /** An error of this class, with a stack, but without its constructor, which may do anything. */
 function instanceOf(type: ErrorClass, remote: RemoteError): Error {

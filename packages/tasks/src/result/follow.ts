@@ -32,16 +32,33 @@ export interface FollowEvents {
   onFail(error: unknown): void
 }
 
-/** Tells of each leaf once; the function returned ends it and must be called. */
+/**
+ * Tells of each leaf once. It ends with the last of them or the first failure; the function returned ends it
+ * earlier.
+ */
 export function follow(
   leaves: readonly Leaf[],
   { onArrival, onFail }: FollowEvents,
   { followParents = true, onProgress, ...waiting }: FollowOptions,
 ): () => void {
+  const watches: Watch[] = []
   const hasArrived = new Uint8Array(leaves.length)
+  let left = leaves.length
+  let isOver = false
+  // By itself, too: whoever reads an iterator may never come back for the rest.
+  const end = (): void => {
+    isOver = true
+    for (const watch of watches) watch.end()
+  }
+  const fail = (error: unknown): void => {
+    if (isOver) return
+    end()
+    onFail(error)
+  }
   const arrive = (place: number, record: ResultRecord): void => {
     if (hasArrived[place] === 1) return
     hasArrived[place] = 1
+    if (--left === 0) end()
     onArrival(place, record)
   }
   const byReader = new Map<ResultReader, number[]>()
@@ -50,7 +67,6 @@ export function follow(
     else if (byReader.has(reader)) byReader.get(reader)!.push(place)
     else byReader.set(reader, [place])
   }
-  const watches: Watch[] = []
   for (const [reader, places] of byReader) {
     const parents = followParents ? parentsOf(leaves, places) : new Map<string, number[]>()
     const followers = [...parents.values()]
@@ -70,12 +86,16 @@ export function follow(
     const required = places.length
     const isExact = !many && onProgress !== undefined
     watches.push(
-      reader.watch(ids, { onRecord, onFail }, { ...waiting, required, isExact, readsFirst: many }),
+      reader.watch(
+        ids,
+        { onRecord, onFail: fail },
+        { ...waiting, required, isExact, readsFirst: many },
+      ),
     )
   }
-  return () => {
-    for (const watch of watches) watch.end()
-  }
+  // It may have been over before the last watch was there to be ended.
+  if (isOver) end()
+  return end
 }
 
 /**

@@ -10,10 +10,9 @@ export function whenReady(
 ): () => void {
   let left = leaves.length
   let isOver = false
-  let end: (() => void) | undefined
   const stop = (): void => {
     isOver = true
-    end?.()
+    end()
   }
   // Never before this function has returned: whoever calls back may want to use what it gives.
   const later = (act: () => void): void =>
@@ -33,7 +32,7 @@ export function whenReady(
         reason: error instanceof Error ? error.message : String(error),
       })
     })
-  end = follow(leaves, { onArrival, onFail }, options)
+  const end = follow(leaves, { onArrival, onFail }, options)
   if (leaves.length === 0) later(onReady)
   return stop
 }

@@ -15,7 +15,7 @@ import {
   TimeoutError,
   WorkerLostError,
 } from '../kernel/errors.ts'
-import { attachRemote, textOf, type RemoteError } from './remote-error.ts'
+import { attachRemote, textOf, wireOf, type RemoteError } from './remote-error.ts'
 
 /** Module of classes that have no counterpart; no Python package has this name. */
 export const ownModule = 'celeriac'
@@ -128,7 +128,10 @@ export const reservedFields: ReadonlySet<string> = new Set(
 
 /** An error of this class, with a stack, but without its constructor, which may do anything. */
 function instanceOf(type: ErrorClass, remote: RemoteError): Error {
-  const made = Reflect.construct(Error, [textOf(remote.args)], type) as Error
+  const message = wireOf(remote)?.celeriac?.message ?? textOf(remote.args)
+  const made = Reflect.construct(Error, [message], type) as Error
+  // Its own looks for the constructor that was not called.
+  Error.captureStackTrace(made, instanceOf)
   if (made.name === 'Error') {
     const properties = { value: type.name, configurable: true, writable: true }
     Object.defineProperty(made, 'name', properties)

@@ -97,10 +97,12 @@ function exceptionOf(thrown: unknown, depth = 0): WireException {
   const name = nameOf(thrown)
   const counterpart = Object.hasOwn(counterparts, name) ? counterparts[name] : undefined
   const [module, type] = registered?.name ?? counterpart ?? [ownModule, name]
-  const details = detailsOf(thrown, depth)
+  const args = argumentsOf(thrown, registered ? undefined : counterpart && argumentNames[name])
+  const isTold = registered?.options.args === undefined || textOf(args) === thrown.message
+  const details = detailsOf(thrown, depth, isTold ? undefined : thrown.message)
   return {
     exc_type: type,
-    exc_message: argumentsOf(thrown, registered ? undefined : counterpart && argumentNames[name]),
+    exc_message: args,
     exc_module: module,
     ...(details && { celeriac: details }),
   }
@@ -115,7 +117,7 @@ function argumentsOf(error: Error, argument: string | undefined): unknown[] {
 }
 
 /** What Python's exceptions have no place for; undefined when there is nothing. */
-function detailsOf(error: Error, depth: number): WireDetails | undefined {
+function detailsOf(error: Error, depth: number, message?: string): WireDetails | undefined {
   // Of our own errors everything is in the name and the message.
   if (TasksError.is(error) && !registrationOf(error)) return undefined
   const fields = error instanceof RemoteError ? undefined : fieldsOf(error)
@@ -123,6 +125,7 @@ function detailsOf(error: Error, depth: number): WireDetails | undefined {
   const more = depth < mostDetails
   const several = Array.isArray(errors) ? (errors as unknown[]).slice(0, mostDetails) : []
   const details = {
+    ...(message !== undefined && { message }),
     ...(fields && { fields }),
     ...(more && cause !== undefined && { cause: exceptionOf(cause, depth + 1) }),
     ...(more &&
@@ -248,8 +251,9 @@ export function readException(stored: unknown): WireException {
 
 function readDetails(value: unknown): WireDetails | undefined {
   if (!isTable(value)) return undefined
-  const { fields, cause, errors } = value
+  const { message, fields, cause, errors } = value
   return {
+    ...(typeof message === 'string' && { message }),
     ...(isTable(fields) && { fields }),
     ...(isTable(cause) && { cause: cause as unknown as WireException }),
     ...(Array.isArray(errors) && { errors: errors as WireException[] }),

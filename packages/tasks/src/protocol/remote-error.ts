@@ -13,6 +13,8 @@ export interface WireException {
 }
 
 export interface WireDetails {
+  /** Where the arguments do not tell it. */
+  readonly message?: string
   /** Properties of the error beyond its message. */
   readonly fields?: Readonly<Record<string, unknown>>
   readonly cause?: WireException

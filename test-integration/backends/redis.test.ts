@@ -134,10 +134,13 @@ describeWith('redis', 'on Redis', () => {
     }
     await put(open('redis', { config }), 'a')
     await put(open('redis://', { config: { ...config, redisDb: 6 } }), 'b')
+    await put(open(`redis://127.0.0.1:${String(server.port)}/?db=7&password=pass`), 'c')
     const keyspace = await redis.info('keyspace')
 
     expect(keyspace).toMatch(/db5:keys=1/)
     expect(keyspace).toMatch(/db0:keys=1/)
+    // As in Celery, the query goes before the path.
+    expect(keyspace).toMatch(/db7:keys=1/)
   })
 
   it('is reached through a socket, in the database of its option', async () => {

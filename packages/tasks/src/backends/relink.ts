@@ -60,14 +60,14 @@ export class Relink<L> {
       if (!this.#options.isOver(link)) return link
     }
     // Somebody else may have begun while this one waited.
-    if (this.#link === known) {
+    if (!this.#link || this.#link === known) {
       const opening = this.#open()
       this.#link = opening
       opening.catch(() => {
         if (this.#link === opening) this.#link = undefined
       })
     }
-    return await this.#link!
+    return await this.#link
   }
 
   async close(): Promise<void> {

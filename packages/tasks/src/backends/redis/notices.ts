@@ -4,7 +4,7 @@
  * A socket that broke is made anew as long as anybody waits, a thousand subscriptions at a time, and what was
  * told meanwhile is read.
  */
-import { MessagingError, type Clock } from '@celeriac/messaging'
+import type { Clock } from '@celeriac/messaging'
 import {
   loadRedisClients,
   sleep,
@@ -49,6 +49,7 @@ export class Notices {
   #current: Link | undefined
   #endScheduled = false
   #watched = false
+  #isRestoring = false
   #isClosed = false
 
   constructor(options: NoticesOptions) {
@@ -138,22 +139,26 @@ export class Notices {
 
   /** After a lost link, as long as anybody waits: subscribes anew and tells what is stored. */
   async #restore(): Promise<void> {
-    const { clock } = this.#options
-    for (let pauseMs = 50; !this.#isClosed && this.#listeners.size > 0;) {
-      try {
-        const link = await this.#links.open()
-        for (const channels of chunksOf([...this.#listeners.keys()], chunkSize)) {
-          await this.#subscribe(link, channels)
-          await this.#catchUp(channels)
-        }
-        return
-      } catch (error) {
-        // One that cannot be helped is told to whoever asks next.
-        if (MessagingError.is(error) && error.fault === 'fatal') return
-      }
-      await sleep(clock, pauseMs)
+    if (this.#isRestoring) return
+    this.#isRestoring = true
+    let pauseMs = 50
+    while (!this.#isClosed && this.#listeners.size > 0) {
+      // Whatever it is: those who wait have their own deadline, and whoever comes new is told.
+      if (await this.#resubscribe().catch(() => false)) break
+      await sleep(this.#options.clock, pauseMs)
       pauseMs = Math.min(pauseMs * 2, longestPauseMs)
     }
+    this.#isRestoring = false
+  }
+
+  /** Resolves with false when the new link is lost, too. */
+  async #resubscribe(): Promise<boolean> {
+    const link = await this.#links.open()
+    for (const channels of chunksOf([...this.#listeners.keys()], chunkSize)) {
+      await this.#subscribe(link, channels)
+      await this.#catchUp(channels)
+    }
+    return !link.isOver
   }
 
   /** What was told while nobody could hear it. */

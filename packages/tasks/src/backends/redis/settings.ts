@@ -31,15 +31,7 @@ const kinds = [
 ] as const
 
 /** Beside those of the transport; of the second line nothing is to be chosen here. */
-const optionNames = [
-  'resultChordOrdered',
-  'db',
-  'clientName',
-  'host',
-  'port',
-  'username',
-  'password',
-]
+const optionNames = ['resultChordOrdered', 'db', 'clientName', 'username', 'password']
 const passedOver = ['retryPolicy', 'connectionPool', 'decodeResponses', 'encoding', 'protocol']
 
 const defaultSeconds = 10
@@ -105,14 +97,19 @@ function targetOf(
     throw badBackend('results lie on one Redis server; several belong to sentinel or redis+cluster')
   // The old settings fill what the URL leaves open; as in Celery, the database only without a URL.
   const { redisHost, redisPort, redisDb, redisUsername, redisPassword } = config
+  // As in Celery, the query goes before what stands in front of it.
+  const { db, username, password } = target.options
+  const text = (value: unknown): string | undefined =>
+    value === undefined || value === null ? undefined : String(value as string | number)
+  const path = text(db) ?? (url.includes('://') ? target.path : String(redisDb ?? ''))
   const isOpen = target.host === '' && target.scheme !== 'redis+socket'
   return {
     ...target,
     host: isOpen ? (redisHost ?? '127.0.0.1') : target.host,
     port: isOpen && redisPort !== undefined ? redisPort : target.port,
-    path: url.includes('://') ? target.path : String(redisDb ?? ''),
-    username: target.username ?? redisUsername,
-    password: target.password ?? redisPassword,
+    path: target.scheme === 'redis+socket' ? target.path : path,
+    username: text(username) ?? target.username ?? redisUsername,
+    password: text(password) ?? target.password ?? redisPassword,
   }
 }
 

@@ -63,9 +63,9 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
     function tasksOf(one: Celeriac) {
       return {
         add: one.remote<(x: number, y: number) => number>('py.add'),
-        raise: one.remote<(kind: string) => number>('py.raise'),
-        steps: one.remote<(count: number) => number>('py.steps'),
-        tree: one.remote<(size: number) => string>('py.tree'),
+        raise: one.remote<(kind: string) => number>('results.raise'),
+        steps: one.remote<(count: number) => number>('results.steps'),
+        tree: one.remote<(size: number) => string>('results.tree'),
         wait: one.remote<(ms: number) => number>('py.wait'),
       }
     }
@@ -124,12 +124,12 @@ for (const broker of ['redis', 'rabbitmq'] as const) {
 
     it('gives every state of update_state once and in order', async () => {
       const result = await py.steps.delay(50)
-      const seen: unknown[] = []
+      const seen: (readonly [string, unknown])[] = []
       for await (const { state, meta } of result.progress(soon)) seen.push([state, meta])
 
-      const steps = seen.filter(([state]: never) => state === 'PROGRESS')
+      const steps = seen.filter(([state]) => state === 'PROGRESS')
       // Those that were stored before anybody looked are not kept by the store.
-      const first = (steps[0] as [string, { n: number }])[1].n
+      const first = (steps[0]![1] as { n: number }).n
       const expected = Array.from({ length: 50 - first }, (_, i) => ['PROGRESS', { n: first + i }])
       expect(steps).toEqual(expected)
       expect(seen.at(-1)).toEqual(['SUCCESS', 50])
@@ -285,7 +285,7 @@ describeWith(['redis'], 'many results on Redis', () => {
   it('ten thousand are read in well under two seconds, and leave no subscription', async () => {
     await using app = quietApp({ broker: 'memory://many', backend: urlOf('redis') })
     const backend = await app.backend()
-    const ids = Array.from({ length: 10_000 }, () => randomUUID())
+    const ids: string[] = Array.from({ length: 10_000 }, () => randomUUID())
     const records = ids.map((taskId, i) => ({
       taskId,
       status: 'SUCCESS',

@@ -12,8 +12,7 @@ type InPlace = [request: FailedTask, error: RemoteError, traceback: string]
 
 /** What the compiler shows for a signature that cannot be an error callback. */
 export interface ErrbackMismatch<Task, Info> {
-  readonly '✗ this is no error callback': Task
-  readonly info: Info
+  readonly '✗ this is no error callback': readonly [Task, Info]
 }
 
 // A list without a fixed end tells nothing about how many parameters there are.
@@ -61,7 +60,10 @@ type FitsFailure<S, L = LeadOf<S>> = S extends { readonly immutable: true }
 export type ErrbackOf<S> =
   FitsFailure<S> extends true
     ? S
-    : ErrbackMismatch<NameOf<S>, { expects: LeadOf<S>; given: Id; or: InPlace }>
+    : ErrbackMismatch<
+        NameOf<S>,
+        { expects: LeadOf<S>; given: '[id] or [request, error, traceback]' }
+      >
 
 /** A signature that can be run for a failure, where only its shape can be asked for. */
 export type TakesFailure = TakesId | TakesRequest | (WholeSignature & { readonly immutable: true })

@@ -66,7 +66,7 @@ export function sharedTask<
 >(
   name: Name,
   options: OptionsWith<A, S>,
-  run: F & Needing<Unsendable<F>>,
+  run: F & Needing<Unsendable<Declared<F, A, S>>>,
 ): SharedTask<Name, Declared<F, A, S>>
 export function sharedTask<const Name extends string, F extends AnyFunction>(
   name: Name,

@@ -69,6 +69,8 @@ type Bad<T, D extends List = []> = D['length'] extends Deepest
       : never
     : never
 
+type Step<K> = K extends string | number ? `.${K}` : '[a symbol]'
+
 /** Where it is, and what. */
 type Place<T, At extends string, D extends List = []> = [Bad<T, D>] extends [never]
   ? never
@@ -77,16 +79,29 @@ type Place<T, At extends string, D extends List = []> = [Bad<T, D>] extends [nev
       ? 'look' extends W
         ? T extends List
           ? Place<T[number], `${At}[]`, Deeper<D>>
-          : { [K in keyof T & string]-?: Place<T[K], `${At}.${K}`, Deeper<D>> }[keyof T & string]
+          : { [K in keyof T]-?: Place<T[K], `${At}${Step<K>}`, Deeper<D>> }[keyof T]
         : `${At} is ${W}`
       : never
     : never
 
 type ArgumentPlaces<P extends List> = number extends P['length']
   ? Place<P[number], 'args[]'>
-  : { [K in keyof P]: Place<P[K], `args[${K & string}]`> }[number]
+  : {
+      [K in keyof P]: [P[K]] extends [never]
+        ? `args[${K & string}] has no type`
+        : Place<P[K], `args[${K & string}]`>
+    }[number]
+
+/** True where a parameter has the type never, as one without a type has here; else false. */
+type LacksType<P extends List> = [P] extends [never]
+  ? false
+  : true extends { [K in keyof P]: [P[K]] extends [never] ? true : false }[number]
+    ? true
+    : false
 
 /** What is wrong with a handler of these arguments and this result, in words; never where nothing is. */
 export type TravelProblems<P extends List, R> = [Bad<P> | Bad<Awaited<R>>] extends [never]
-  ? never
+  ? LacksType<P> extends true
+    ? ArgumentPlaces<P>
+    : never
   : ArgumentPlaces<P> | Place<Awaited<R>, 'result'>

@@ -188,7 +188,7 @@ type EachTail<Name extends string, P extends List, R, A extends List = P> = OneT
 > &
   (A extends readonly [unknown, ...infer Rest] ? EachTail<Name, P, R, Rest> : unknown)
 
-interface TailAndKeywords<Name extends string, P extends List, K extends object, R> {
+interface TailAndKeywords<Name extends string, P extends List, K, R> {
   <const A extends Tails<P>, G extends K>(
     ...args: readonly [...A, Keywords<G> & OnlyKnown<G, K>]
   ): TaskSignature<Name, Lead<P, A>, R>
@@ -200,14 +200,14 @@ type Tailed<Name extends string, P extends List, R> =
 type SignatureMaker<Name extends string, P extends List, K, R> = [K] extends [never]
   ? Tailed<Name, P, R>
   : (undefined extends K ? Tailed<Name, P, R> : unknown) &
-      TailAndKeywords<Name, P, Exclude<K, undefined> & object, R>
+      TailAndKeywords<Name, P, Exclude<K, undefined>, R>
 
 /** Arguments of a call: the positional ones, and keywords made by `kw()` where the task has some. */
 type CallArguments<P extends List, K> = [K] extends [never]
   ? P
   : undefined extends K
-    ? [...Counts<P>, Keywords<Exclude<K, undefined> & object>] | P
-    : [...Counts<P>, Keywords<K & object>]
+    ? [...Counts<P>, Keywords<Exclude<K, undefined>>] | P
+    : [...Counts<P>, Keywords<K>]
 
 /** Execution options of a call that gives R, and what follows it. */
 export interface CallOptions<R = never> extends SendOptions {
@@ -347,6 +347,6 @@ export interface DefineTask {
   >(
     name: Name,
     options: OptionsWith<A, S>,
-    run: F & Needing<Unsendable<F>>,
+    run: F & Needing<Unsendable<Declared<F, A, S>>>,
   ): Task<Name, Declared<F, A, S>>
 }

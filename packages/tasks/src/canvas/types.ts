@@ -15,7 +15,7 @@ export declare const result: unique symbol
 export type Kw<K extends object> = K & { readonly [keywords]?: K }
 
 /** Keyword arguments in a call, made by `kw()`. */
-export type Keywords<K extends object> = K & { readonly [keywords]: K }
+export type Keywords<K> = K & { readonly [keywords]: K }
 
 /** Any handler. Parameters are `never` because `any` would turn unannotated defaults into `any`. */
 export type Handler = (this: never, ...args: never) => unknown
@@ -47,12 +47,15 @@ type List = readonly unknown[]
 type LastOf<P extends List> = Required<P> extends readonly [...unknown[], infer L] ? L : never
 
 // A property that is looked up by `keyof`, because every object would match an optional one.
-type EndsInKeywords<P extends List> =
-  LastOf<P> extends { readonly [keywords]?: object }
-    ? typeof keywords extends keyof LastOf<P>
-      ? true
+type EndsInKeywords<P extends List, L = LastOf<P>> = [L] extends [never]
+  ? false
+  : 0 extends 1 & L
+    ? false
+    : [L] extends [{ readonly [keywords]?: object }]
+      ? typeof keywords extends keyof L
+        ? true
+        : false
       : false
-    : false
 
 type WithoutLast<P extends List, All extends List = P> = number extends P['length']
   ? All
@@ -75,13 +78,15 @@ export type Tails<P extends List> = number extends P['length']
           : never)
 
 /** Every list that makes a legal call of P when it is put in front of A. */
-export type Lead<P extends List, A extends List, All extends List = P> = number extends P['length']
+export type Lead<P extends List, A extends List> = A extends readonly [] ? P : LeadOn<P, A>
+
+type LeadOn<P extends List, A extends List, All extends List = P> = number extends P['length']
   ? All
   : | (A extends P ? (All extends readonly [...infer Before, ...P] ? Before : never) : never)
     | (P extends readonly []
         ? never
         : P extends readonly [_?: unknown, ...infer T]
-          ? Lead<T, A, All>
+          ? LeadOn<T, A, All>
           : never)
 
 /** Every legal number of arguments of P as a list of its own, so that something can follow them. */
@@ -149,8 +154,7 @@ export type Missing<In> = In extends List ? In : never
 
 /** What the compiler shows when two steps do not fit. */
 export interface StepMismatch<Task, Info> {
-  readonly '✗ this step does not accept the result before it': Task
-  readonly info: Info
+  readonly '✗ this step does not accept the result before it': readonly [Task, Info]
 }
 
 /** What the compiler shows for keywords the task does not have. */

@@ -1,7 +1,5 @@
 /** The front the type tests check: the app's own, so that what they prove is what a user gets. */
-import { Celeriac, type AsyncResult, type GroupResult } from '../../src/index.ts'
-
-export { chain, chord, group, groupOf, kw } from '../../src/index.ts'
+import { Celeriac } from '../../src/index.ts'
 
 export const app = new Celeriac('typed')
 
@@ -12,9 +10,6 @@ export const remote: Celeriac['remote'] = app.remote.bind(app) as Celeriac['remo
 export declare function same<A, B>(
   ..._: (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? [] : [never]
 ): void
-
-export type Result<R> = AsyncResult<R>
-export type Results<R extends readonly unknown[]> = GroupResult<R>
 
 interface Delayed {
   delay(...args: never): Promise<unknown>

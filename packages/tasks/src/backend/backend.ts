@@ -83,7 +83,8 @@ export interface ResultBackend {
   read(ids: readonly string[]): Promise<readonly (StoredData | undefined)[]>
   /**
    * Calls `onData` with each record stored for `id` from now on; resolves once that is certain, so that
-   * reading after it misses nothing. The returned function ends it.
+   * reading after it misses nothing; a second call for the same id resolves behind what was told of it before.
+   * The returned function ends it.
    */
   subscribe(id: string, onData: (data: StoredData) => void): Promise<() => void>
   /** Removes records; unknown ids are fine. */

@@ -206,8 +206,12 @@ type SignatureMaker<Name extends string, P extends List, K, R> = [K] extends [ne
 type CallArguments<P extends List, K> = [K] extends [never]
   ? P
   : undefined extends K
-    ? [...Counts<P>, Keywords<Exclude<K, undefined>>] | P
-    : [...Counts<P>, Keywords<K>]
+    ? WithKeywords<P, Exclude<K, undefined>> | P
+    : WithKeywords<P, K>
+
+// Counting the arguments loses their names, so it is done only where there is more than one count.
+type WithKeywords<P extends List, K> =
+  HasOneLength<P> extends true ? [...P, kwargs: Keywords<K>] : [...Counts<P>, kwargs: Keywords<K>]
 
 /** Execution options of a call that gives R, and what follows it. */
 export interface CallOptions<R = never> extends SendOptions {

@@ -111,7 +111,11 @@ export function compile(files: ReadonlyMap<string, string>): Compiled {
       process.execPath,
       [
         compiler,
-        ...['-p', '.', '--pretty', 'false', '--extendedDiagnostics'],
+        '-p',
+        '.',
+        '--pretty',
+        'false',
+        '--extendedDiagnostics',
         // What is counted must not depend on how the work is shared out.
         '--singleThreaded',
       ],

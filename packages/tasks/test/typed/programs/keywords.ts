@@ -113,7 +113,7 @@ void scaled.delay(kw({ unit: 'm' }), 1)
 void scaled.delay(kw({ unit: 'm' }))
 
 //# refused: applyAsync without required keywords
-//! TS2345 Argument of type '[number]' is not assignable to parameter of type 'readonly [number, Keywords<{ scale?: number; unit: string; }>]'.
+//! TS2345 Argument of type '[number]' is not assignable to parameter of type 'readonly [x: number, kwargs: Keywords<{ scale?: number; unit: string; }>]'.
 void scaled.applyAsync([1])
 
 //# refused: an immutable signature without required keywords

@@ -97,7 +97,7 @@ const until = async (isDone: () => boolean, ms: number): Promise<void> => {
 interface World {
   readonly name: string
   readonly needs: readonly ServiceName[]
-  settings(): { broker: string; backend: string }
+  settings(): { broker: string; backend: string; taskCanvasMaxBytes?: number }
 }
 
 const worlds: readonly World[] = [
@@ -105,6 +105,15 @@ const worlds: readonly World[] = [
     name: 'memory',
     needs: [],
     settings: () => ({ broker: `memory://${randomUUID()}`, backend: `memory://${randomUUID()}` }),
+  },
+  {
+    name: 'memory, in small messages',
+    needs: [],
+    settings: () => ({
+      broker: `memory://${randomUUID()}`,
+      backend: `memory://${randomUUID()}`,
+      taskCanvasMaxBytes: 500,
+    }),
   },
   {
     name: 'redis',

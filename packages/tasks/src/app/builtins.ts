@@ -1,6 +1,7 @@
 /** Tasks every app has, by Celery's names, so that workflows from any language find them here. */
 import type { Celeriac } from './app.ts'
 import { registerChordUnlock } from './chord-unlock.ts'
+import { registerGoOn } from './go-on.ts'
 import { fromWire, type Signature } from '../canvas/index.ts'
 import { currentExecution, within } from '../execution/context.ts'
 import type { Runnable } from '../execution/runnable.ts'
@@ -8,6 +9,7 @@ import { TasksError } from '../kernel/errors.ts'
 
 export function registerBuiltins(app: Celeriac): void {
   registerChordUnlock(app)
+  registerGoOn(app)
   const add = (name: string, params: readonly string[], run: Runnable['run']): void =>
     app.registry.add({ name, options: { delivery: {} }, params, run, declared: { delivery: {} } })
 

@@ -73,11 +73,7 @@ export async function dispatch(
 }
 
 /** What sending gives. It knows that a task stores nothing, so that nobody waits for that. */
-export function handleFor(
-  services: Services,
-  { send }: Plan,
-  sent: ResultTree,
-): Member {
+export function handleFor(services: Services, { send }: Plan, sent: ResultTree): Member {
   const handle = resultOf(sent, services.results)
   const [first] = send
   if (first === undefined || send.length > 1 || first.id !== handle.id) return handle

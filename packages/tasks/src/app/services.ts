@@ -108,6 +108,7 @@ export class Services {
       expectsReplies: isRpc(backendUrl(config)),
       producer: () => this.producer,
       backend,
+      placeOf: (task) => this.placeOf(task),
       route: (task, options, call) => this.router.route(task, options, call.args, call.kwargs),
       declared: (task) => registry.find(task)?.declared,
       onSending: ({ call, destination }, { headers, properties, body }) => {
@@ -129,6 +130,12 @@ export class Services {
         signals.emit('afterTaskPublish', { id: call.id, task: call.task, exchange, routingKey })
       },
     })
+  }
+
+  /** Wire options that say where messages of a task go: for tasks that others send on. */
+  placeOf(task: string): Readonly<Record<string, unknown>> {
+    const { exchange, routingKey } = this.router.route(task, {}, [], {})
+    return exchange === '' ? { queue: routingKey } : { exchange, routing_key: routingKey }
   }
 
   find(task: string): Runnable | undefined {

@@ -171,7 +171,7 @@ function warningsOf(played: Played, context: ExplainContext): string[] {
     )
   if (all > 20 && bytesAll / all > 16 * 1024)
     warnings.push(
-      `its ${all} messages have ${Math.round(bytesAll / all)} bytes on average, since each carries what comes after it`,
+      `its ${all} messages have ${Math.round(bytesAll / all)} bytes on average, since each carries what comes after it; with the setting taskCanvasMaxBytes the result backend keeps that`,
     )
   return warnings
 }

@@ -13,6 +13,7 @@ export { link, linkAll, linkError, type LinkErrorOptions } from './links.ts'
 export { explain, type ExplainContext, type Explanation, type ExplainedPart } from './explain.ts'
 export {
   next,
+  unrun,
   type ChordPart,
   type FailedStep,
   type Finished,

@@ -81,7 +81,8 @@ function afterSuccess(
   value: unknown,
   context: NextContext,
 ): Next {
-  const within: PlanContext = { ...childOf(meta, context), args: [value] }
+  // A task that gives nothing gives null, as one of Python gives None; undefined cannot be sent.
+  const within: PlanContext = { ...childOf(meta, context), args: [value ?? null] }
   const plans = bundled((embed.callbacks ?? []).map(fromWire)).map((one) => plan(one, within))
   const step = embed.chain?.at(-1)
   if (step !== undefined) {
@@ -153,6 +154,14 @@ export function callErrbacks(
     args: [id],
   }
   return { inline, plans: [plan(groupOf(sent), within)] }
+}
+
+/** What follows when these steps of a chain will never run. */
+export function unrun(steps: readonly WireSignature[], rootId: string): Next {
+  const failed: FailedStep[] = []
+  const parts: ChordPart[] = []
+  for (const step of steps) collectUnrun(fromWire(step), rootId, failed, parts)
+  return { plans: [], children: [], inline: [], parts, failed }
 }
 
 /**

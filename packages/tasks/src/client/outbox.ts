@@ -18,6 +18,7 @@ import type { Config } from '../config/options.ts'
 import { TasksError } from '../kernel/errors.ts'
 import { encodeTask, type EncodedTask } from '../protocol/encode.ts'
 import { announce } from './joins.ts'
+import { Offload } from './offload.ts'
 import type { UniqueOptions } from './unique.ts'
 import type { Route } from '../routing/router.ts'
 
@@ -44,6 +45,8 @@ export interface OutboxServices {
   readonly expectsReplies: boolean
   producer(): Producer
   backend(): Promise<ResultBackend>
+  /** Wire options that say where messages of a task go: for tasks that others send on. */
+  placeOf(task: string): Readonly<Record<string, unknown>>
   route(task: string, options: DeliveryOptions, call: PlannedCall): Route
   /** What is declared of a task that is registered here. */
   declared(task: string): Declared | undefined
@@ -65,9 +68,19 @@ export interface Sending {
 
 export class Outbox implements Sending {
   readonly #services: OutboxServices
+  /** Keeps what would make messages large, where the setting asks for it. */
+  readonly #offload: Offload | undefined
 
   constructor(services: OutboxServices) {
     this.#services = services
+    const { ambient, config, backend } = services
+    if (config.taskCanvasMaxBytes === undefined) return
+    this.#offload = new Offload({
+      most: config.taskCanvasMaxBytes,
+      nextId: ambient.nextId,
+      backend,
+      placeOf: (task) => services.placeOf(task),
+    })
   }
 
   /**
@@ -75,7 +88,8 @@ export class Outbox implements Sending {
    * why; `sent` how many were confirmed), `TASKS_ARGUMENTS_INVALID` before anything is sent, or
    * `TASKS_BACKEND_FAILED` when a join cannot be announced.
    */
-  async send(plan: Plan, timeoutSeconds?: number): Promise<void> {
+  async send(given: Plan, timeoutSeconds?: number): Promise<void> {
+    const plan = this.#offload ? await this.#offload.apply(given) : given
     const addressed = plan.send.map((call) => this.#address(call))
     const loading = this.#load(addressed)
     // What could not be loaded is said where it is needed.

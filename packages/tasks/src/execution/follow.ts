@@ -8,6 +8,7 @@ import {
   dependencyText,
   leafIds,
   next,
+  unrun,
   type Call,
   type ChordPart,
   type FailedStep,
@@ -16,11 +17,12 @@ import {
   type Next,
   type ResultTree,
 } from '../canvas/index.ts'
+import { readBlock, type Block } from '../client/offload.ts'
 import type { Sending } from '../client/outbox.ts'
 import { ChordError } from '../kernel/errors.ts'
 import { isReady } from '../kernel/states.ts'
 import type { WireSignature } from '../protocol/task-message.ts'
-import { encodeFailure, readException, type Failure } from '../protocol/failures.ts'
+import { encodeFailure, exceptionRepr, readException, type Failure } from '../protocol/failures.ts'
 import type { FailedTask } from './errback.ts'
 import type { PartResult, Recorder } from './record.ts'
 
@@ -69,9 +71,11 @@ export class Follower {
   /** After the outcome is stored: fails what will never run, and counts the parts of chords. */
   async after(decided: Next, state: string, value: unknown, failure?: Failure): Promise<void> {
     if (failure) await this.#fail(decided.failed, failure)
-    for (const part of decided.parts) {
-      await this.#count(part, state, failure ? failure.exception : value)
-    }
+    await this.#countAll(decided.parts, state, failure ? failure.exception : value)
+  }
+
+  async #countAll(parts: readonly ChordPart[], state: string, value: unknown): Promise<void> {
+    for (const part of parts) await this.#count(part, state, value)
   }
 
   async #fail(steps: readonly FailedStep[], { exception, traceback }: Failure): Promise<void> {
@@ -139,6 +143,24 @@ export class Follower {
     await this.#failBody(body, new ChordError(reason), this.#joinContext(id, rootId))
   }
 
+  /** What was kept of a workflow (client/offload.ts) will never run, since this task failed. */
+  async abandon(ref: string, failedId: string, rootId: string): Promise<void> {
+    const { recorder } = this.#services
+    const [found] = await recorder.read([failedId])
+    const exception = readException(found?.value)
+    const failure: Failure = { exception, traceback: '', summary: exceptionRepr(exception) }
+    const context = this.#joinContext(failedId, rootId)
+    for (let at: string | null = ref; at !== null;) {
+      const { kind, steps, next }: Block = await readBlock(await recorder.backend(), at)
+      const decided = kind === 'chord' ? chordFailure(steps[0]!, context) : unrun(steps, rootId)
+      // The records first: whoever is told of the failure may look at them.
+      await this.#fail(decided.failed, failure)
+      await this.before(decided)
+      await this.#countAll(decided.parts, 'FAILURE', exception)
+      at = next
+    }
+  }
+
   #joinContext(parentId: string, rootId: string): JoinContext {
     const { nextId, replyTo } = this.#services
     const isInline = (errback: Call): boolean => this.#services.isInline(errback)
@@ -170,11 +192,13 @@ export class Follower {
   async #failBody(body: WireSignature, error: ChordError, context: JoinContext): Promise<void> {
     const failure = encodeFailure(error)
     const decided = chordFailure(body, context)
+    // The record first: whoever is told of the failure may look at it.
+    await this.#fail(decided.failed, failure)
     await this.before(decided)
     const { task, options } = body
     const { rootId } = context
     const id = typeof options['task_id'] === 'string' ? options['task_id'] : context.parentId
     await this.callInline(decided, { id, task, rootId }, failure)
-    await this.after(decided, 'FAILURE', undefined, failure)
+    await this.#countAll(decided.parts, 'FAILURE', failure.exception)
   }
 }

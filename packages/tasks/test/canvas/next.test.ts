@@ -52,6 +52,14 @@ describe('after a success', () => {
     }
   })
 
+  it('hands on null where the task gave nothing', () => {
+    const { meta, payload } = firstOf(chain(call('a'), call('b')))
+
+    const follow = next({ meta, payload, outcome: success(undefined) }, context())
+
+    expect(follow.plans.map(({ send }) => send.map(({ args }) => args))).toEqual([[[null]]])
+  })
+
   it('chain-step-messages: the last step sends nothing', () => {
     const { meta, payload } = task(capturedMessages('chain-step-messages')[3]!)
 

@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { chain, chord, group, groupOf, RemoteError, type Celeriac } from '@celeriac/tasks'
+import {
+  chain,
+  chord,
+  group,
+  groupOf,
+  RemoteError,
+  type AsyncResult,
+  type Celeriac,
+} from '@celeriac/tasks'
 import { setup, type Bench } from './setup.ts'
 
 let bench: Bench | undefined
@@ -143,7 +151,7 @@ describe('workflows on a worker', () => {
     const [child] = await parent.children()
 
     expect(child?.id).toBe(id)
-    expect((await child?.info())?.parentId).toBe(parent.id)
+    expect((await (child as AsyncResult | undefined)?.info())?.parentId).toBe(parent.id)
     expect(await child?.get({ timeout })).toBe(1)
   })
 })

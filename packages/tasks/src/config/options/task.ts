@@ -154,6 +154,12 @@ export const taskOptions = {
     planned: true,
   }),
   taskAllowErrorCbOnChordHeader: option(flag, false, 'Error callbacks of a chord join its header.'),
+  taskCanvasMaxBytes: option(
+    optional(whole(256)),
+    undefined,
+    "Bytes of what follows a task that travel in its message; more of it is kept in the result backend, and only our workers can go on from there. None keeps Celery's messages.",
+    { celery: undefined },
+  ),
   taskAutoretryBackoff: option(
     either(flag, number(0)),
     true,

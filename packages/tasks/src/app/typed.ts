@@ -54,7 +54,7 @@ type HandleIn<S> = S extends { delay(...missing: never): Promise<infer Handle> }
   ? Handle
   : AsyncResult<ResultOf<S>>
 
-/** The handle of a workflow that ends in S. A group of one after another step is that one. */
+/** The handle of a workflow that ends in S. A group of one at the end is that one. */
 export type LastHandle<S> = S extends GroupLike
   ? ResultOf<S> extends readonly [infer Only]
     ? AsyncResult<Only>
@@ -62,11 +62,9 @@ export type LastHandle<S> = S extends GroupLike
   : HandleIn<S>
 
 /** The handle of a chain of these steps. */
-export type ChainHandle<S extends List> = S extends readonly [infer Only]
-  ? HandleIn<Only>
-  : S extends readonly [...unknown[], infer Last]
-    ? LastHandle<Last>
-    : HandleIn<S[number]>
+export type ChainHandle<S extends List> = S extends readonly [...unknown[], infer Last]
+  ? LastHandle<Last>
+  : HandleIn<S[number]>
 
 /**
  * A signature that can be sent. `In`: what it still wants in front; `Out`: what it gives; `Handle`: what

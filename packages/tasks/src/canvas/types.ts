@@ -193,7 +193,7 @@ export type Unfed<S> =
 /** Groups, and chunks, which are sent as one. */
 export type GroupLike = { readonly name: 'celery.group' | 'celery.chunks' }
 
-/** A group of one after another step is that one, so the next step gets its result and no list. */
+/** A group of one at the end of a chain is that one, so the next step gets its result and no list. */
 type Unrolled<S> = S extends GroupLike
   ? ResultOf<S> extends readonly [infer Only]
     ? Only
@@ -214,11 +214,12 @@ type Before<S extends List, K> = K extends '1'
 export type ChainLead<S extends readonly AnySignature[]> = LeadOf<S[0]>
 
 /** What a chain gives. */
-export type ChainResult<S extends readonly AnySignature[]> = S extends readonly [infer Only]
-  ? ResultOf<Only>
-  : S extends readonly [...unknown[], infer Last]
-    ? Unrolled<Last>
-    : ResultOf<S[number]>
+export type ChainResult<S extends readonly AnySignature[]> = S extends readonly [
+  ...unknown[],
+  infer Last,
+]
+  ? Unrolled<Last>
+  : ResultOf<S[number]>
 
 /** What `signature.pipe(next)` gives. */
 export type PipeResult<S> = Unrolled<S>

@@ -1,6 +1,6 @@
 /** What long workflows cost the compiler: types it has to make, which is the same on every machine. */
 import { beforeAll, expect, it } from '@jest/globals'
-import { compile, fileOf } from './compile.ts'
+import { compile } from './compile.ts'
 
 const times = (count: number, text: string): string => `${text}, `.repeat(count)
 
@@ -24,8 +24,16 @@ const programs: readonly (readonly [name: string, most: number, code: string])[]
   ['a group of 50 kinds', 45_000, `${kinds}\nvoid group(${kindMembers.join()})`],
 ]
 
+const imports = `
+import { chain, chord, group } from '../../../src/index.ts'
+import { task } from '../front.ts'
+import { add, sum, upper } from '../tasks.ts'
+void [chain, chord, group, task, add, sum, upper]
+export {}
+`
+
 const effortOf = (code: string): number => {
-  const { instantiations, messages } = compile(new Map([['program', fileOf({ code })]]))
+  const { instantiations, messages } = compile(new Map([['program', `${imports}${code}\n`]]))
   expect([...messages.values()]).toEqual([])
   return instantiations
 }

@@ -51,6 +51,10 @@ const range = task('t', (n: number) => [n])
 const one = chain(add.s(1, 1), group(range.s()))
 same<Sent<typeof one>, AsyncResult<number[]>>()
 
+//# compiles: a group of one that is the whole chain is that one
+const one = chain(group(add.s(1, 1)))
+same<Sent<typeof one>, AsyncResult<number>>()
+
 //# compiles: a group of one at the beginning is a list
 const listed = chain(group(add.s(1, 1)), sum.s())
 same<Given<typeof listed>, number>()

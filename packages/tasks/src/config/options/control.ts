@@ -14,7 +14,5 @@ export const controlOptions = {
   controlQueueDurable: option(flag, false, 'Control queues survive a restart of the broker.', {
     planned: true,
   }),
-  controlExchange: option(text, 'celery', 'Namespace: the exchange is `<value>.pidbox`.', {
-    planned: true,
-  }),
+  controlExchange: option(text, 'celery', 'Namespace: the exchange is `<value>.pidbox`.'),
 } as const

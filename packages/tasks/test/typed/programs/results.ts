@@ -27,6 +27,13 @@ for (const n of await many.get()) same<typeof n, number>()
 const two = await group(add.s(1, 2), upper.s('a')).delay()
 same<Awaited<ReturnType<typeof two.join>>, [number, string]>()
 
+//# compiles: results of a group as they come
+const two = await group(add.s(1, 2), upper.s('a')).delay()
+for await (const { index, value } of two.iterate({ timeout: 5 })) {
+  same<typeof index, number>()
+  same<typeof value, string | number>()
+}
+
 //# compiles: a list of handles
 const all: AsyncResult<number>[] = [await add.delay(1, 2)]
 const sums: number[] = await Promise.all(all.map((one) => one.get()))

@@ -268,9 +268,9 @@ task('t', (next: SignatureOf<'tasks.add', [number], number>) => next.name)
 //! TS2345 Argument of type '(next: AnySignature) => string' is not assignable to parameter of type '((next: AnySignature) => string) & Needing<{ readonly 'cannot be sent': "args[0][a symbol] is a function"; }>'.
 task('t', (next: AnySignature) => next.name)
 
-//# refused: the app as an argument
-//! TS2345 Argument of type '(a: Celeriac) => string' is not assignable to parameter of type '((a: Celeriac) => string) & Needing<{ readonly 'cannot be sent': "args[0].addPeriodicTask is a function" | "args[0].apply is a function" | "args[0].backend is a function" | "args[0].close is a function" | ... 149 more ... | `args[0].periodicTasks.${string}.kwargs is a function`; }>'.
-task('t', (a: Celeriac) => a.name)
+//# refused: a weak reference as an argument
+//! TS2345 Argument of type '(ref: WeakRef<object>) => "bigint" | "boolean" | "function" | "number" | "object" | "string" | "symbol" | "undefined"' is not assignable to parameter of type '((ref: WeakRef<object>) => "bigint" | "boolean" | "function" | "number" | "object" | "string" | "symbol" | "undefined") & Needing<{ readonly 'cannot be sent': "args[0].deref is a function"; }>'.
+task('t', (ref: WeakRef<object>) => typeof ref)
 
 //# refused: a function in a shared task
 //! TS2345 Argument of type '(f: () => void) => "bigint" | "boolean" | "function" | "number" | "object" | "string" | "symbol" | "undefined"' is not assignable to parameter of type '((f: () => void) => "bigint" | "boolean" | "function" | "number" | "object" | "string" | "symbol" | "undefined") & Needing<{ readonly 'cannot be sent': "args[0] is a function"; }>'.

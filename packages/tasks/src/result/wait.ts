@@ -6,7 +6,6 @@ import { isAway } from '../backend/persist.ts'
 import type { ResultRecord } from '../backend/result-record.ts'
 import type { ResultTree } from '../canvas/index.ts'
 import { TasksError } from '../kernel/errors.ts'
-import { isReady } from '../kernel/states.ts'
 import type { Member } from './group-result.ts'
 import { assertMayJoin, type JoinOptions } from './joining.ts'
 import type { RemoteControl } from './revoke.ts'
@@ -112,9 +111,4 @@ export class ResultReader implements WatchSource {
   watch(ids: readonly string[], events: WatchEvents, options: WatchOptions): Watch {
     return new Watch(this, ids, events, options)
   }
-}
-
-/** A record that says how the task ended. */
-export function isFinal(record: ResultRecord | undefined): record is ResultRecord {
-  return record !== undefined && isReady(record.status)
 }

@@ -58,18 +58,31 @@ export type { TaskOptions } from './app/task-options.ts'
 export type { AppSignals, WorkerSignals } from './kernel/signals.ts'
 export type { ExecutionReport } from './kernel/report.ts'
 export type {
+  AnySent,
+  AnyTail,
   CallOptions,
   ChainSignature,
   ChordSignature,
+  DefineTask,
   GroupSignature,
   HandleOf,
   ImmutableSignature,
+  OneTail,
   Sendable,
   SignatureOf,
+  TailAndKeywords,
   Task,
   TaskSignature,
 } from './app/typed.ts'
-export type { ErrbackMismatch } from './app/errbacks.ts'
+export type { ErrbackMismatch, ErrbackOf, TakesFailure } from './app/errbacks.ts'
 export type { FailedTask } from './execution/errback.ts'
 export type { RemoteTask } from './app/remote.ts'
-export type { AnySignature, Keywords, Kw, StepMismatch, WholeSignature } from './canvas/types.ts'
+export type {
+  AnySignature,
+  Callback,
+  Follow,
+  Keywords,
+  Kw,
+  StepMismatch,
+  WholeSignature,
+} from './canvas/types.ts'

@@ -166,11 +166,13 @@ export interface ChordSignature<In, Out, Handle = AsyncResult<Out>> extends Sign
   Handle
 > {}
 
-interface AnyTail<Name extends string, P extends List, R> {
+/** A signature from any of the last arguments. */
+export interface AnyTail<Name extends string, P extends List, R> {
   <const A extends Tails<P>>(...args: A): TaskSignature<Name, Lead<P, A>, R>
 }
 
-interface OneTail<Name extends string, A extends List, In, R> {
+/** A signature from the last arguments A. */
+export interface OneTail<Name extends string, A extends List, In, R> {
   (...args: A): TaskSignature<Name, In, R>
 }
 
@@ -186,7 +188,8 @@ type EachTail<Name extends string, P extends List, R, A extends List = P> = OneT
 > &
   (A extends readonly [unknown, ...infer Rest] ? EachTail<Name, P, R, Rest> : unknown)
 
-interface TailAndKeywords<Name extends string, P extends List, K, R> {
+/** A signature from any of the last arguments, and keywords. */
+export interface TailAndKeywords<Name extends string, P extends List, K, R> {
   <const A extends Tails<P>, G extends K>(
     ...args: readonly [...A, Keywords<G> & OnlyKnown<G, K>]
   ): TaskSignature<Name, Lead<P, A>, R>

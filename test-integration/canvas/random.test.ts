@@ -33,7 +33,7 @@ function makeTasks(app: Celeriac) {
     given.at(-1),
     ...given.slice(0, -1),
   ])
-  const fail = app.task('canvas.fail', (..._: unknown[]): number => {
+  const fail = app.task('canvas.fail', (..._given: unknown[]): number => {
     throw new RangeError('as told')
   })
   const note = app.task('canvas.note', function (...given: unknown[]) {

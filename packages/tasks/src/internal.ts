@@ -1,7 +1,7 @@
 /** For the apps of this repository; without any promise between versions. */
 export { loadApp, loadIncluded, type FoundApp } from './app/load.ts'
 export { backendUrl, embeddedUrl } from './app/services.ts'
-export { createBeat, type BeatOptions } from './beat/create.ts'
+export { beatEntries, createBeat, type BeatOptions } from './beat/create.ts'
 export { options, type OptionName } from './config/options.ts'
 export { censor, maskUrls } from './config/censor.ts'
 export { describe, describeArgs, describeKwargs } from './kernel/describe.ts'

@@ -5,13 +5,25 @@
 
 export type Listener<T> = (payload: T) => void
 
+/** Somebody who is told, too. */
+export interface SignalParent<Payloads extends object> {
+  has(name: keyof Payloads): boolean
+  emit<K extends keyof Payloads>(name: K, payload: Payloads[K]): void
+}
+
 /** `Payloads` is a type of signal names and their payloads. */
 export class Signals<Payloads extends object> {
   readonly #listeners = new Map<keyof Payloads, Set<Listener<never>>>()
   readonly #onListenerError: (error: unknown) => void
+  readonly #parent: SignalParent<Payloads> | undefined
 
-  constructor(onListenerError: (error: unknown) => void = () => undefined) {
+  /** `parent` hears everything that is emitted here. */
+  constructor(
+    onListenerError: (error: unknown) => void = () => undefined,
+    parent?: SignalParent<Payloads>,
+  ) {
     this.#onListenerError = onListenerError
+    this.#parent = parent
   }
 
   /** Calls `listener` at every emit; the returned function unsubscribes. */
@@ -41,10 +53,11 @@ export class Signals<Payloads extends object> {
 
   /** True when somebody listens, so that costly payloads are only built when needed. */
   has(name: keyof Payloads): boolean {
-    return (this.#listeners.get(name)?.size ?? 0) > 0
+    return (this.#listeners.get(name)?.size ?? 0) > 0 || (this.#parent?.has(name) ?? false)
   }
 
   emit<K extends keyof Payloads>(name: K, payload: Payloads[K]): void {
+    this.#parent?.emit(name, payload)
     const set = this.#listeners.get(name)
     if (!set) return
     for (const listener of set) {

@@ -337,6 +337,7 @@ export class Celeriac {
   }
 
   async #doSetup(): Promise<Services> {
+    this.signals.emit('onConfigure', {})
     const sources: Source[] = []
     const warnings: string[] = []
     if (this.#loads) {
@@ -354,6 +355,8 @@ export class Celeriac {
     sources.push({ from: 'the command line', settings: this.#overrides })
     const resolved = resolve(sources)
     this.#warnings = [...warnings, ...resolved.warnings]
+    this.registry.annotate(resolved.config.taskAnnotations)
+    this.signals.emit('onAfterConfigure', { config: resolved.config })
     const services = new Services(
       resolved.config,
       this.registry,
@@ -362,6 +365,7 @@ export class Celeriac {
       await this.#withAuth(resolved.config),
     )
     this.#services = services
+    this.signals.emit('onAfterFinalize', { tasks: this.registry.names })
     return services
   }
 

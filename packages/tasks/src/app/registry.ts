@@ -1,10 +1,21 @@
 /** The tasks an app knows, by name. */
 import { didYouMean } from '@celeriac/messaging/internal'
 import type { Runnable } from '../execution/runnable.ts'
+import type { AnnotationsSetting } from '../config/options/structures.ts'
+import { splitOptions, type TaskOptions } from './task-options.ts'
 import { NotRegistered, TasksError } from '../kernel/errors.ts'
+
+type AnnotationsByName = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+/** Settings of a Python fleet have their names in snake_case. */
+const camelCase = (name: string): string =>
+  name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase())
 
 export class Registry {
   readonly #tasks = new Map<string, Runnable>()
+  #annotations: readonly AnnotationsByName[] = []
+  /** Tasks with what settings change about them. */
+  readonly #annotated = new Map<string, Runnable>()
 
   /** Throws `TASKS_ALREADY_REGISTERED` when the name is taken by another task. */
   add(task: Runnable): void {
@@ -18,12 +29,42 @@ export class Registry {
   }
 
   find(name: string): Runnable | undefined {
-    return this.#tasks.get(name)
+    if (this.#annotations.length === 0) return this.#tasks.get(name)
+    return this.#annotated.get(name) ?? this.#annotate(name)
+  }
+
+  /**
+   * Attributes that settings lay over those of tasks (Celery's task_annotations), by name or `*`; the first that
+   * names an attribute wins, a name before `*`. Throws for an attribute no task has.
+   */
+  annotate(annotations: AnnotationsSetting | undefined): void {
+    this.#annotations = annotations === undefined ? [] : [annotations].flat()
+    this.#annotated.clear()
+    for (const name of this.#tasks.keys()) if (this.#annotations.length > 0) this.#annotate(name)
+  }
+
+  #annotate(name: string): Runnable | undefined {
+    const task = this.#tasks.get(name)
+    if (!task) return undefined
+    const laid: Record<string, unknown> = {}
+    for (const one of this.#annotations) {
+      for (const [attribute, value] of Object.entries({ ...one['*'], ...one[name] }))
+        laid[camelCase(attribute)] ??= value
+    }
+    const { running, delivery } = splitOptions(name, laid as TaskOptions)
+    const all = { ...task.options.delivery, ...delivery }
+    const annotated: Runnable = {
+      ...task,
+      options: { ...task.options, ...running, delivery: all },
+      declared: { ...task.declared, delivery: { ...task.declared.delivery, ...delivery } },
+    }
+    this.#annotated.set(name, annotated)
+    return annotated
   }
 
   /** Throws `NotRegistered` with a suggestion. */
   get(name: string): Runnable {
-    const task = this.#tasks.get(name)
+    const task = this.find(name)
     if (!task) throw new NotRegistered(name, this.suggest(name))
     return task
   }

@@ -196,6 +196,7 @@ function taskFront(app: Celeriac, callee: Callee): object {
       const { link, linkError, ...sending } = options
       return await app.apply(whole(args, linksOf(link, linkError)), sending)
     },
+    asyncResult: (id: string) => app.result(id),
     s: (...args: unknown[]) => signature(args),
     si: (...args: unknown[]) => signature(args, true),
     signature: (args: readonly unknown[] = [], options: SignatureOptions = {}) =>

@@ -230,6 +230,8 @@ export interface Sendable<Name extends string, P extends List, K, R> {
   delay(...args: CallArguments<P, K>): Promise<AsyncResult<R>>
   /** Sends a call with execution options. */
   applyAsync(args: Readonly<CallArguments<P, K>>, options?: CallOptions<R>): Promise<AsyncResult<R>>
+  /** The handle of a call somebody made, by its id; nothing is asked for yet. */
+  asyncResult(id: string): Promise<AsyncResult<R>>
   /** Sends many calls in one batch, in order; resolves when all are confirmed. */
   applyAsyncMany(
     calls: Iterable<Readonly<CallArguments<P, K>>>,

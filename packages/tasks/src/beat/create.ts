@@ -4,6 +4,7 @@ import { call, type SignatureOptions } from '../canvas/index.ts'
 import { entryFrom, type BeatEntry, type BeatTick } from './entry.ts'
 import { Scheduler } from './scheduler.ts'
 import { BeatService } from './service.ts'
+import { crontab } from '../schedules/crontab.ts'
 import { scheduleStores } from './stores/index.ts'
 
 export interface BeatOptions {
@@ -24,7 +25,7 @@ export async function createBeat(app: Celeriac, options: BeatOptions = {}): Prom
     scope: app.name,
   })
   const nowMs = ambient.clock.now()
-  for (const entry of beatEntries(app, config.beatSchedule)) scheduler.add(entry, nowMs)
+  for (const entry of await beatEntries(app)) scheduler.add(entry, nowMs)
   const file =
     options.scheduleFile === undefined ? config.beatScheduleFilename : options.scheduleFile
   const shelf = await scheduleStores[file === null ? 'memory' : 'file'].load()
@@ -43,13 +44,31 @@ export async function createBeat(app: Celeriac, options: BeatOptions = {}): Prom
   })
 }
 
-function beatEntries(
-  app: Celeriac,
-  schedule: Readonly<Record<string, Parameters<typeof entryFrom>[1]>>,
-): BeatEntry[] {
-  return Object.entries({ ...schedule, ...app.periodicTasks }).map(([name, setting]) =>
-    entryFrom(name, setting),
+const cleanupTask = 'celery.backend_cleanup'
+
+/** Celery: every day at 4, where results do not go by themselves. */
+async function needsCleanup(app: Celeriac, entries: readonly BeatEntry[]): Promise<boolean> {
+  if (!app.config.resultExpires || entries.some(({ task }) => task === cleanupTask)) return false
+  const { capabilities, cleanup } = await app.backend()
+  return !capabilities.expires && cleanup !== undefined
+}
+
+function cleanup(): BeatEntry {
+  return entryFrom(cleanupTask, {
+    task: cleanupTask,
+    schedule: crontab({ minute: 0, hour: 4 }),
+    options: { expires: 12 * 3600 },
+  })
+}
+
+/** What beat sends for this app: settings, periodic tasks, and the cleaning of results where it is needed. */
+export async function beatEntries(app: Celeriac): Promise<BeatEntry[]> {
+  const { config } = await app.setup()
+  const entries = Object.entries({ ...config.beatSchedule, ...app.periodicTasks }).map(
+    ([name, setting]) => entryFrom(name, setting),
   )
+  if (await needsCleanup(app, entries)) entries.push(cleanup())
+  return entries
 }
 
 async function send(app: Celeriac, tick: BeatTick): Promise<void> {

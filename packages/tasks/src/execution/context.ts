@@ -85,6 +85,8 @@ export interface TaskContext {
   addToChord(signature: WholeSignature): Promise<string>
   /** Tells those who watch the workers something: an event of this type about this task. */
   sendEvent(type: string, fields?: Readonly<Record<string, unknown>>): Promise<void>
+  /** Whether somebody asked it to end (`result.abort()`): looks into the result backend. */
+  isAborted(): Promise<boolean>
   /** What was sent while it runs, oldest first: ids of tasks and groups. */
   readonly children: readonly string[]
 }

@@ -60,6 +60,7 @@ export function directContext(task: string, log: () => Logger | undefined): Task
     // Celery: without a message to send again, what went wrong is thrown.
     retry: (options) => (options?.cause instanceof Error ? options.cause : new Retry()),
     replace: (signature) => new Replaced(dataOf(signature)),
+    isAborted: async () => false,
     updateState: async () => undefined,
     addToChord: () => outside('add to a chord'),
     sendEvent: () => outside('send events about itself'),

@@ -76,7 +76,7 @@ export class Executor {
     const running = this.#begin(job)
     if ('refused' in running) return running.refused
     const { meta, runnable } = running
-    const { signals, suggest } = this.#services
+    const { suggest } = this.#services
     if (!runnable) {
       const unknown = new NotRegistered(meta.task, suggest(meta.task))
       return await this.#endings.failure(running, unknown, false)

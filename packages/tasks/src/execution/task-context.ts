@@ -52,6 +52,7 @@ export function contextOf(
     updateState: async (state, value) => {
       if (!control.abandoned) await services.store(running, state, value ?? null)
     },
+    isAborted: async () => (await services.recorder.read([id]))[0]?.state === 'ABORTED',
     replace: (signature) => new Replaced(dataOf(signature)),
     addToChord: (signature) => addToChord(running, signature, services),
     sendEvent: (type, fields = {}) =>

@@ -4,7 +4,8 @@ import type { ExecutionReport } from './report.ts'
 /** What a task is asked for; `TaskRequest` where it is known. */
 type Request = { readonly id: string; readonly task: string; readonly retries: number }
 
-export interface AppSignals {
+/** What an app tells: its own, and everything its workers tell in this process. */
+export interface AppSignals extends WorkerSignals {
   /** Before the settings are read; the first moment of `setup`. */
   onConfigure: object
   /** The settings are read. */
@@ -86,6 +87,17 @@ export interface WorkerSignals {
     readonly id: string | undefined
     readonly task: string | undefined
   }
+  /** The task refused its message: it was put aside, or goes back to its queue. */
+  taskRejected: {
+    readonly id: string
+    readonly task: string
+    readonly reason: string
+    readonly requeue: boolean
+  }
+  /** No task of this name is registered here; its message was put aside. */
+  taskUnknown: { readonly id: string; readonly task: string; readonly reason: string }
+  /** Before anything is started. */
+  workerInit: { readonly hostname: string }
   workerStopping: { readonly how: 'warm' | 'cold' }
   workerStopped: object
 }

@@ -255,6 +255,26 @@ export class AsyncResult<R = unknown> implements ResultHandle {
     return errorOf(record, this.#reader.remoteTracebacks)
   }
 
+  /**
+   * Asks the task to end: it sees so when it asks `this.isAborted()`. Its state is `ABORTED` until it ends.
+   */
+  async abort(): Promise<void> {
+    const backend = await this.#reader.backend()
+    const data = backend.encode({
+      taskId: this.id,
+      status: 'ABORTED',
+      result: null,
+      traceback: null,
+      children: null,
+      dateDone: null,
+    })
+    await backend.store([{ id: this.id, state: 'ABORTED', data }])
+  }
+
+  async isAborted(): Promise<boolean> {
+    return (await this.state) === 'ABORTED'
+  }
+
   /** Removes the stored result, and those of its parents. */
   async forget(): Promise<void> {
     this.#final = undefined

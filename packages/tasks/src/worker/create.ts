@@ -63,6 +63,7 @@ export async function createWorker(app: Celeriac, options: WorkerOptions = {}): 
     executor: services.executor,
     queues: queues.consumed,
     log: ambient.log,
+    signals: app.signals,
     find: (task) => app.registry.find(task),
     suggest: (task) => app.registry.suggest(task),
   })

@@ -2,11 +2,8 @@
  * A running worker: one consumer, one pool, and the requests between them. Starts in the order broker,
  * pool, consumer; stops in reverse. Every part survives a lost link by itself.
  */
-import type { Connection, Consumer, Delivery, Logger, Producer, Queue } from '@celeriac/messaging'
+import type { Consumer, Delivery } from '@celeriac/messaging'
 import { Signals, sleep } from '@celeriac/messaging/internal'
-import type { Config } from '../config/options.ts'
-import type { Executor } from '../execution/executor.ts'
-import type { RunOptions } from '../execution/runnable.ts'
 import {
   TasksError,
   TaskRevokedError,
@@ -23,19 +20,9 @@ import { Holds } from './holds.ts'
 import { park, parkedQueue } from './parking.ts'
 import type { Request } from './request.ts'
 import { Revoked } from './revoked.ts'
+import { tellEnd, type WorkerServices } from './services.ts'
 
-export interface WorkerServices {
-  readonly config: Config
-  readonly hostname: string
-  readonly connection: Connection
-  readonly producer: Producer
-  readonly pool: ExecutionPool
-  readonly executor: Executor
-  readonly queues: readonly Queue[]
-  readonly log: Logger
-  find(task: string): { readonly options: RunOptions } | undefined
-  suggest(task: string): string
-}
+export type { WorkerServices } from './services.ts'
 
 export type WorkerState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped'
 
@@ -47,7 +34,7 @@ const settleLimitMs = 5000
 const countedIds = 10_000
 
 export class Worker {
-  readonly signals = new Signals<WorkerSignals>()
+  readonly signals: Signals<WorkerSignals>
   readonly hostname: string
   readonly revoked: Revoked
   readonly #services: WorkerServices
@@ -70,6 +57,7 @@ export class Worker {
 
   constructor(services: WorkerServices) {
     this.#services = services
+    this.signals = new Signals(undefined, services.signals)
     this.hostname = services.hostname
     const { clock } = services.connection.ambient
     this.revoked = new Revoked(clock)
@@ -159,6 +147,7 @@ export class Worker {
   async #start(): Promise<void> {
     if (this.#stopping) throw new TasksError('TASKS_STOPPED', 'this worker was stopped')
     this.#state = 'starting'
+    this.signals.emit('workerInit', { hostname: this.hostname })
     const { connection, pool, queues, config } = this.#services
     this.#holdsAtBroker = (await connection.capabilities()).delay
     await pool.start()
@@ -286,7 +275,7 @@ export class Worker {
       return this.#again(request, what, report.unrecorded)
     }
     this.#forget(request)
-    this.signals.emit('taskEnded', { report })
+    tellEnd(this.signals, report)
     const isRejected = report.state === 'REJECTED'
     if (report.invalid !== undefined || (isRejected && !report.requeue)) {
       this.#reject(request, report).catch((error: unknown) =>
@@ -380,6 +369,10 @@ export class Worker {
     const { producer, connection } = this.#services
     const nowMs = connection.ambient.clock.now()
     await park(producer, delivery, { reason, detail, hostname: this.hostname, nowMs })
+    if (meta && reason === 'unknown-task') {
+      const { id, task } = meta
+      this.signals.emit('taskUnknown', { id, task, reason: detail })
+    }
     this.signals.emit('messageParked', {
       queue: delivery.origin.queue,
       parkedIn: parkedQueue,

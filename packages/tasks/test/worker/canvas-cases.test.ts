@@ -13,7 +13,7 @@ function makeTasks(app: Celeriac): CaseTasks {
     total: app.task('total', (values: unknown) => flat(values)),
     echo: app.task('echo', (value: unknown) => value),
     seven: app.task('seven', () => 7),
-    fail: app.task('fail', (..._: unknown[]): number => {
+    fail: app.task('fail', (..._given: unknown[]): number => {
       throw new RangeError('boom')
     }),
   }

@@ -47,7 +47,6 @@ export const taskOptions = {
     optional(annotations),
     undefined,
     'Attributes to change on tasks, by name or `*`.',
-    { planned: true },
   ),
   taskSerializer: option(text, 'json', 'Serializer of task messages.', {
     oldName: 'CELERY_TASK_SERIALIZER',

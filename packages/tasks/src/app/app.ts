@@ -22,7 +22,7 @@ import type { ResultBackend } from '../backend/backend.ts'
 import { TasksError } from '../kernel/errors.ts'
 import { importFile, type ModuleImporter } from '../kernel/module-importer.ts'
 import type { AppSignals } from '../kernel/signals.ts'
-import { authSerializer, type SecurityOptions } from '../security/setup.ts'
+import type { SecurityOptions } from '../security/setup.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
 import { enrol } from './shared.ts'
@@ -374,6 +374,8 @@ export class Celeriac {
     if (this.#security) {
       const { clock } = systemAmbient(this.#ambient)
       const serializers = [...Object.values(shelf), ...own]
+      // Certificates are read by those who sign, and by nobody else.
+      const { authSerializer } = await import('../security/setup.ts')
       const auth = await authSerializer(config, this.#security, { clock, serializers })
       return { ...this.#codecs, serializers: [...own, auth] }
     }

@@ -7,7 +7,6 @@ import { TasksError } from '../kernel/errors.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { resultOf, type Member } from '../result/group-result.ts'
 import type { SendOptions } from './app.ts'
-import { runEagerly } from './eager.ts'
 import type { Services } from './services.ts'
 
 export type WholePlan = Plan & { readonly result: ResultTree }
@@ -97,6 +96,7 @@ export async function runHere(
   planned: WholePlan,
   throws: boolean | undefined,
 ): Promise<Member> {
+  const { runEagerly } = await import('./eager.ts')
   const handle = resultOf(planned.result, await runEagerly(services, planned))
   if (throws ?? services.config.taskEagerPropagates) await handle.get()
   return handle

@@ -63,7 +63,7 @@ describeWith(['redis', 'memcached', 'mongodb'], 'a process with results on', () 
         cleanups.push(dispose)
         const words = [`${fixtures}backend-child.mjs`, url, JSON.stringify(options)]
         const child = new Child('the child', process.execPath, words)
-        cleanups.push(() => child.kill9())
+        cleanups.push(async () => void (await child.kill9()))
         await child.waitFor('used', () => child.lines.find((line) => line === 'used'))
         for (const server of servers) {
           if (how === 'crashed') await server.kill9()

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { silentLogger, systemAmbient } from '@celeriac/messaging'
 import { FaultProxy } from '@celeriac/messaging/testing'
 import { Celeriac, createWorker } from '@celeriac/tasks'
+import { backendOptions } from '@celeriac/tasks/testing'
 import { makeBackend } from '@celeriac/tasks/internal'
 import { afterEach, expect, it } from '@jest/globals'
 import { rawRedis } from '../fixtures/raw-redis.ts'
@@ -61,25 +62,22 @@ describeWith('redis', 'a worker and its results on a private Redis', () => {
     const proxy = await FaultProxy.to(server.url)
     cleanups.push(() => proxy.close())
     const open = async (url: string) => {
-      const backend = await makeBackend(
-        { url, expiresSeconds: 60, options: {} },
-        systemAmbient({ log: silentLogger }),
-      )
+      const backend = await makeBackend(backendOptions(url), systemAmbient({ log: silentLogger }))
       cleanups.push(() => backend.close())
       return backend
     }
     const waiter = await open(proxy.through(server.url))
-    const told = new Promise<string>((resolve) => void waiter.subscribe('silent', resolve))
+    const told = new Promise<unknown>((resolve) => void waiter.subscribe('silent', resolve))
     await pause(200)
     const links = proxy.accepted
 
     proxy.setMode('blackhole')
-    const text = '{"status": "SUCCESS", "result": 1, "task_id": "silent"}'
-    await (await open(server.url)).store([{ id: 'silent', state: 'SUCCESS', text }])
+    const data = '{"status": "SUCCESS", "result": 1, "task_id": "silent"}'
+    await (await open(server.url)).store([{ id: 'silent', state: 'SUCCESS', data }])
     while (proxy.accepted === links) await pause(50)
     proxy.breakAll()
     proxy.setMode('pass')
 
-    expect(await told).toBe(text)
+    expect(await told).toBe(data)
   }, 40_000)
 })

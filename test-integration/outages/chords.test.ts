@@ -60,9 +60,9 @@ function ends(file: string): Map<string, Ended[]> {
 
 /** Resolves with false when it was not confirmed: then nobody was promised anything. */
 async function sendChord(app: Celeriac, file: string, number: number): Promise<boolean> {
-  const part = app.remote<(how: How, ms: number, value: number) => number>('js.part')
-  const body = app.remote<(values: number[], file: string, id: string) => void>('js.body')
-  const broken = app.remote<(...given: unknown[]) => void>('js.broken')
+  const part = app.remote<(how: How, ms: number, value: number) => number>('chords.part')
+  const body = app.remote<(values: number[], file: string, id: string) => void>('chords.body')
+  const broken = app.remote<(...given: unknown[]) => void>('chords.broken')
   const id = `chord-${number}`
   const header = Array.from({ length: size.header }, (_, i) => {
     const how = fateOf(number, i)

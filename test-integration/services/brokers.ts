@@ -23,6 +23,7 @@ export type {
   FoundPython,
   FoundService,
   MissingService,
+  ServiceName,
 } from '../../scripts/services/index.mjs'
 
 interface Services {

@@ -20,7 +20,7 @@ import type { Signals } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
 import { Persistence } from '../backend/persist.ts'
 import { resultCodec, type ResultCodec } from '../backend/result-codec.ts'
-import { makeBackend } from '../backends/index.ts'
+import { backends, makeBackend, overriding } from '../backends/index.ts'
 import { Outbox, type Sending } from '../client/outbox.ts'
 import { UniqueKeys } from '../client/unique.ts'
 import type { Config } from '../config/options.ts'
@@ -220,6 +220,7 @@ export class Services {
         connection: () => this.connection,
       },
       this.ambient,
+      { ...backends, ...overriding(config.overrideBackends, (path) => import(path)) },
     )
   }
 

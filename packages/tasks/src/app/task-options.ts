@@ -49,6 +49,8 @@ const running = [
   'throws',
   'acksLate',
   'acksOnFailureOrTimeout',
+  'acksOnFailure',
+  'acksOnTimeout',
   'rejectOnWorkerLost',
   'ignoreResult',
   'storeErrorsEvenIfIgnored',

@@ -92,3 +92,33 @@ function withoutDriver(
   const entry = shelf[scheme.replace(/\+[a-z0-9_]+$/i, '')]
   return entry?.takesDriver ? entry : undefined
 }
+
+/** Backends of users by scheme: a class, or the module that has one as its default export. */
+export function overriding(
+  given: Readonly<Record<string, unknown>>,
+  importModule: (path: string) => Promise<unknown>,
+): Record<string, BackendEntry> {
+  return Object.fromEntries(
+    Object.entries(given).map(([scheme, value]): [string, BackendEntry] => [
+      scheme,
+      { load: async () => backendClass(scheme, await loaded(value, importModule)) },
+    ]),
+  )
+}
+
+async function loaded(
+  value: unknown,
+  importModule: (path: string) => Promise<unknown>,
+): Promise<unknown> {
+  if (typeof value !== 'string') return value
+  const module = (await importModule(value)) as { readonly default?: unknown }
+  return module.default
+}
+
+function backendClass(scheme: string, value: unknown): BackendClass {
+  if (typeof value === 'function') return value as BackendClass
+  throw new TasksError(
+    'TASKS_CONFIG_INVALID',
+    `overrideBackends['${scheme}'] must be a class, or a module with one as its default export; found ${typeof value}`,
+  )
+}

@@ -69,6 +69,9 @@ export interface RunOptions extends TaskHooks {
   readonly throws?: readonly ErrorMatcher[]
   readonly acksLate?: boolean
   readonly acksOnFailureOrTimeout?: boolean
+  /** Each of the two alone; default the option above. */
+  readonly acksOnFailure?: boolean
+  readonly acksOnTimeout?: boolean
   readonly rejectOnWorkerLost?: boolean
   readonly ignoreResult?: boolean
   readonly storeErrorsEvenIfIgnored?: boolean

@@ -11,8 +11,9 @@ import type { TaskMeta } from '../protocol/task-message.ts'
 
 export interface Acknowledgement {
   readonly late: boolean
-  /** Late ones: acknowledge failures and timeouts too, instead of rejecting the message. */
+  /** Late ones: acknowledge failures too, instead of rejecting the message; and timeouts. */
   readonly onFailure: boolean
+  readonly onTimeout: boolean
   /** Deliver again when the process that ran it died. */
   readonly againWhenLost: boolean
 }

@@ -68,7 +68,8 @@ export class Worker {
       maxDeliveries: config.taskMaxDeliveries === 0 ? Infinity : config.taskMaxDeliveries,
       defaults: {
         acksLate: config.taskAcksLate,
-        acksOnFailure: config.taskAcksOnFailureOrTimeout,
+        acksOnFailure: config.taskAcksOnFailure ?? config.taskAcksOnFailureOrTimeout,
+        acksOnTimeout: config.taskAcksOnTimeout ?? config.taskAcksOnFailureOrTimeout,
         againWhenLost: config.taskRejectOnWorkerLost,
         timeLimit: config.taskTimeLimit,
         softTimeLimit: config.taskSoftTimeLimit,
@@ -320,7 +321,7 @@ export class Worker {
     const report = await this.#services.executor.fail(request.job.message, error)
     this.signals.emit('taskEnded', { report })
     if (report.unrecorded !== undefined) await request.settle('restore')
-    else await request.settle(request.acknowledgement.onFailure ? 'ack' : 'drop')
+    else await request.settle(request.acknowledgement.onTimeout ? 'ack' : 'drop')
   }
 
   /** By force: on the way out its message goes back; otherwise somebody revoked it. */

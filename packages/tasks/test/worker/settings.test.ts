@@ -51,6 +51,28 @@ describe('taskAnnotations', () => {
   })
 })
 
+describe('overrideBackends', () => {
+  it('takes classes and modules by the scheme of their URL', async () => {
+    const { MemoryBackend } = await import('../../src/backends/memory.ts')
+    class Mine extends MemoryBackend {}
+    bench = await setup((app) => void app.task('one', () => 1), {
+      backend: 'mine://here',
+      overrideBackends: { mine: Mine, wrong: 7 },
+    })
+    await bench.worker.start()
+
+    expect(await bench.app.backend()).toBeInstanceOf(Mine)
+    const result = await bench.app.sendTask('one')
+    expect(await result.get({ timeout })).toBe(1)
+    const other = await setup(() => undefined, {
+      backend: 'wrong://',
+      overrideBackends: { wrong: 7 },
+    })
+    await expect(other.app.backend()).rejects.toMatchObject({ code: 'TASKS_CONFIG_INVALID' })
+    await other.end()
+  })
+})
+
 describe('signals of the app', () => {
   it('tell of its life and of its workers', async () => {
     const told: string[] = []

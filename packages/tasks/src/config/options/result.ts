@@ -25,9 +25,11 @@ export const resultOptions = {
     { oldName: 'RESULT_ACCEPT_CONTENT' },
   ),
   resultSerializer: option(text, 'json', 'Serializer of results.'),
-  resultCompression: option(optional(text), undefined, 'Compression of results.', {
-    planned: true,
-  }),
+  resultCompression: option(
+    optional(text),
+    undefined,
+    'Accepted for its name: as in Celery, results are kept as they are.',
+  ),
   resultExpires: option(
     optional(seconds),
     86_400,
@@ -44,21 +46,29 @@ export const resultOptions = {
     undefined,
     'Results sent as messages survive a restart of the broker.',
   ),
-  resultCacheMax: option(number(-1), -1, 'Results a client remembers; -1 none, 0 all.', {
-    oldName: 'CELERY_MAX_CACHED_RESULTS',
-    planned: true,
-  }),
-  resultExchange: option(text, 'celeryresults', 'Legacy exchange of results.', { planned: true }),
-  resultExchangeType: option(text, 'direct', 'Its type.', { planned: true }),
+  resultCacheMax: option(
+    number(-1),
+    -1,
+    'Accepted for its name: a handle remembers its final result, and nothing else does.',
+    { oldName: 'CELERY_MAX_CACHED_RESULTS' },
+  ),
+  resultExchange: option(
+    text,
+    'celeryresults',
+    'Accepted for its name: as in Celery, results sent as messages go straight to their queue.',
+  ),
+  resultExchangeType: option(text, 'direct', 'Accepted for its name, likewise.'),
   resultBackendTransportOptions: option(mapping, {}, 'Options of the backend.'),
   resultChordRetryInterval: option(
     seconds,
     1,
     'Seconds between looks at a chord where the backend cannot count.',
   ),
-  resultChordJoinTimeout: option(seconds, 3, 'Seconds joining a finished chord may take.', {
-    planned: true,
-  }),
+  resultChordJoinTimeout: option(
+    seconds,
+    3,
+    'Accepted for its name: when all members have ended their results are there.',
+  ),
   resultBackendAlwaysRetry: option(flag, true, 'Try again when the backend cannot be reached.', {
     celery: false,
   }),
@@ -73,7 +83,11 @@ export const resultOptions = {
     celery: false,
     oldName: 'RESULT_BACKEND_THREAD_SAFE',
   }),
-  overrideBackends: option(mapping, {}, 'More backends by name.', { planned: true }),
+  overrideBackends: option(
+    mapping,
+    {},
+    'More backends by the scheme of their URL: classes, or modules whose default export is one.',
+  ),
 
   redisBackendUseSsl: option(optional(mapping), undefined, 'TLS options of the Redis backend.'),
   redisMaxConnections: option(

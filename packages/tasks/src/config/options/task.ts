@@ -20,14 +20,12 @@ export const taskOptions = {
   taskAcksOnFailure: option(
     optional(flag),
     undefined,
-    'The same for failures alone; false parks the message. None follows `taskAcksOnFailureOrTimeout`.',
-    { planned: true },
+    'The same for failures alone; false rejects the message. None follows `taskAcksOnFailureOrTimeout`.',
   ),
   taskAcksOnTimeout: option(
     optional(flag),
     undefined,
-    'The same for timeouts alone; false requeues. None follows `taskAcksOnFailureOrTimeout`.',
-    { planned: true },
+    'The same for timeouts alone; false rejects the message. None follows `taskAcksOnFailureOrTimeout`.',
   ),
   taskRejectOnWorkerLost: option(flag, true, 'Redeliver a task whose process died under it.', {
     celery: false,

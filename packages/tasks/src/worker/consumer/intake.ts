@@ -20,6 +20,7 @@ export interface IntakeServices {
   readonly defaults: {
     readonly acksLate: boolean
     readonly acksOnFailure: boolean
+    readonly acksOnTimeout: boolean
     readonly againWhenLost: boolean
     readonly timeLimit: number | undefined
     readonly softTimeLimit: number | undefined
@@ -112,7 +113,10 @@ export class Intake {
     this.#services.run(
       new Request(meta, delivery, job, {
         late: options.acksLate ?? defaults.acksLate,
-        onFailure: options.acksOnFailureOrTimeout ?? defaults.acksOnFailure,
+        onFailure:
+          options.acksOnFailure ?? options.acksOnFailureOrTimeout ?? defaults.acksOnFailure,
+        onTimeout:
+          options.acksOnTimeout ?? options.acksOnFailureOrTimeout ?? defaults.acksOnTimeout,
         againWhenLost: options.rejectOnWorkerLost ?? defaults.againWhenLost,
       }),
     )

@@ -122,6 +122,29 @@ describeWith('redis', 'on Redis', () => {
     await backend.endCountdown(id)
   })
 
+  it.each([true, false])('one part too many joins nothing, kept in order: %s', async (ordered) => {
+    const backend = open(urlOf('redis'), { options: { result_chord_ordered: ordered } })
+    const id = randomUUID()
+    const part = async (index: number, value = 1) => {
+      const taskId = String(index)
+      const data = `[1, "${taskId}", "SUCCESS", ${String(value)}]`
+      return (await backend.stepCountdown({ groupId: id, taskId, index, data })).kind
+    }
+    // Three parts, of which a worker of Python's has made two.
+    await backend.startCountdown(
+      id,
+      [0, 1].map((n) => [[String(n), null], null] as const),
+    )
+
+    expect([await part(0), await part(1), await part(2)]).toEqual([
+      'waiting',
+      'complete',
+      'waiting',
+    ])
+    expect([await part(1), await part(1, 2)]).toEqual(['complete', 'complete'])
+    await backend.endCountdown(id)
+  })
+
   it('finds its server by the old settings where there is no URL', async () => {
     const server = await start()
     const redis = await raw(server.url)

@@ -50,6 +50,10 @@ export class Executor {
       outbox: services.outbox,
       recorder: services.recorder,
       replyTo: services.replyTo,
+      patience: {
+        clock: services.ambient.clock,
+        timeoutMs: services.config.resultChordJoinTimeout * 1000,
+      },
       nextId: services.ambient.nextId,
       dateDone: () => formatIso(services.ambient.clock.now()),
       isInline: (errback) => isCalledInPlace(services.find(errback.task), errback),

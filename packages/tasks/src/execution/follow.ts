@@ -19,17 +19,19 @@ import {
 } from '../canvas/index.ts'
 import { readBlock, type Block } from '../client/offload.ts'
 import type { Sending } from '../client/outbox.ts'
-import { ChordError } from '../kernel/errors.ts'
+import { ChordError, TimeoutError } from '../kernel/errors.ts'
 import { isReady } from '../kernel/states.ts'
 import type { WireSignature } from '../protocol/task-message.ts'
 import { encodeFailure, exceptionRepr, readException, type Failure } from '../protocol/failures.ts'
 import type { FailedTask } from './errback.ts'
-import type { PartResult, Recorder } from './record.ts'
+import type { PartResult, Patience, Recorder } from './record.ts'
 
 export interface FollowServices {
   readonly outbox: Sending
   readonly recorder: Recorder
   readonly replyTo: string
+  /** How long the members of a complete header may still need (`resultChordJoinTimeout`). */
+  readonly patience: Patience
   nextId(): string
   dateDone(): string
   /** True for error callbacks that are registered here and take (request, error, traceback). */
@@ -103,10 +105,11 @@ export class Follower {
     const parts = await recorder.count({ ...part, state, value })
     if (!parts) return
     const context = this.#joinContext(part.taskId, part.rootId)
-    const broken = parts.find((one) => one.state !== 'SUCCESS')
+    const broken = parts.find(isBroken)
     // As in Celery, the counts of a broken one stay until they expire.
     if (broken) return await this.#breakChord(part.body, broken, context)
     const results = await this.#results(part.groupId, parts)
+    if (results instanceof ChordError) return await this.#failBody(part.body, results, context)
     await this.#services.outbox.send(chordBody(part.body, results, context))
     await (await recorder.backend()).endCountdown(part.groupId)
   }
@@ -123,7 +126,7 @@ export class Follower {
     const records = await this.#services.recorder.read(members.flatMap(leafIds))
     if (records.some(({ state }) => !isReady(state))) return false
     const context = this.#joinContext(parentId, rootId)
-    const broken = records.find(({ state }) => state !== 'SUCCESS')
+    const broken = records.find(isBroken)
     if (broken) await this.#breakChord(body, broken, context)
     else {
       const values = records.values()
@@ -167,26 +170,37 @@ export class Follower {
     return { nextId, replyTo, isInline, parentId, rootId }
   }
 
-  /** A header that was saved as a group is joined from the records of its members, as Celery does. */
-  async #results(groupId: string, parts: readonly PartResult[]): Promise<unknown[]> {
-    const backend = await this.#services.recorder.backend()
-    const tree = await backend.readGroup(groupId)
+  /**
+   * A header that was saved as a group is joined from the records of its members, as Celery does. Python saves those
+   * with groups in them, and a worker of Python's that sends such a group sets the size of the whole to that of the
+   * group: when it is reached some of the others may still run, so they are waited for.
+   */
+  async #results(
+    groupId: string,
+    parts: readonly PartResult[],
+  ): Promise<readonly unknown[] | ChordError> {
+    const { recorder, patience } = this.#services
+    const tree = await (await recorder.backend()).readGroup(groupId)
     if (!tree?.[1]) return parts.map(({ value }) => value)
     const known = new Map(parts.map(({ taskId, value }) => [taskId, value]))
-    const valueOf = async (member: ResultTree): Promise<unknown> => {
-      if (member[1]) return await Promise.all(member[1].map(valueOf))
-      const [[id]] = member
-      if (known.has(id)) return known.get(id)
-      const [record] = await backend.read([id])
-      return record === undefined ? null : backend.decode(record).result
+    const others = leafIds(tree).filter((id) => !known.has(id))
+    try {
+      const records = others.length > 0 ? await recorder.readEnded(others, patience) : []
+      const broken = records.find(isBroken)
+      if (broken) return brokenBy(broken)
+      for (const { taskId, value } of records) known.set(taskId, value)
+    } catch (error) {
+      if (error instanceof TimeoutError) return new ChordError(`Join error: ${error.message}`)
+      throw error
     }
-    return await Promise.all(tree[1].map(valueOf))
+    const valueOf = ([[id], members]: ResultTree): unknown =>
+      members ? members.map(valueOf) : known.get(id)
+    return tree[1].map(valueOf)
   }
 
   /** A part failed: the body and what hangs on it will never run, and who waits for it is told. */
   async #breakChord(body: WireSignature, broken: PartResult, context: JoinContext): Promise<void> {
-    const exception = readException(broken.value)
-    await this.#failBody(body, new ChordError(dependencyText(broken.taskId, exception)), context)
+    await this.#failBody(body, brokenBy(broken), context)
   }
 
   async #failBody(body: WireSignature, error: ChordError, context: JoinContext): Promise<void> {
@@ -201,4 +215,10 @@ export class Follower {
     await this.callInline(decided, { id, task, rootId }, failure)
     await this.#countAll(decided.parts, 'FAILURE', failure.exception)
   }
+}
+
+const isBroken = ({ state }: PartResult): boolean => state !== 'SUCCESS'
+
+function brokenBy({ taskId, value }: PartResult): ChordError {
+  return new ChordError(dependencyText(taskId, readException(value)))
 }

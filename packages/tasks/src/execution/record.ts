@@ -1,10 +1,12 @@
 /** Outcome → result backend: records, of which those of one turn leave together, and the parts of chords. */
-import { TurnBatch } from '@celeriac/messaging/internal'
+import type { Clock } from '@celeriac/messaging'
+import { sleep, TurnBatch } from '@celeriac/messaging/internal'
 import type { ResultBackend, StoredResult } from '../backend/backend.ts'
 import type { Encoded, ResultCodec } from '../backend/result-codec.ts'
 import { leafIds } from '../canvas/index.ts'
 import type { ResultRecord } from '../backend/result-record.ts'
-import { TasksError } from '../kernel/errors.ts'
+import { TasksError, TimeoutError } from '../kernel/errors.ts'
+import { isReady } from '../kernel/states.ts'
 
 /** Where the sender of a task waits, for backends that send results as messages. */
 export interface ReplyAddress {
@@ -26,6 +28,15 @@ export interface PartResult {
   readonly taskId: string
   readonly state: string
   readonly value: unknown
+}
+
+/** Milliseconds between two looks at the same records. */
+const lookAgainMs = 50
+
+/** How long to wait, and by which clock. */
+export interface Patience {
+  readonly clock: Clock
+  readonly timeoutMs: number
 }
 
 /** The store of results and how values are written there. */
@@ -91,6 +102,25 @@ export class Recorder {
       const { status, result } = found ? backend.decode(found) : { status: 'PENDING', result: null }
       return { taskId: ids[i]!, state: status, value: result }
     })
+  }
+
+  /** The same once all of them have ended; throws `TimeoutError` when that takes too long. */
+  async readEnded(
+    ids: readonly string[],
+    { clock, timeoutMs }: Patience,
+  ): Promise<readonly PartResult[]> {
+    const until = clock.monotonic() + timeoutMs
+    for (;;) {
+      const records = await this.read(ids)
+      const open = records.filter(({ state }) => !isReady(state))
+      if (open.length === 0) return records
+      const left = until - clock.monotonic()
+      if (left <= 0) {
+        const seconds = String(timeoutMs / 1000)
+        throw new TimeoutError(`${open[0]!.taskId} did not end within ${seconds} s`)
+      }
+      await sleep(clock, Math.min(left, lookAgainMs))
+    }
   }
 }
 

@@ -61,20 +61,22 @@ return 1
  * Counts one part of a chord. Celery counts members of a sorted set; a part that comes again with
  * another result would count twice there, so the member it was counted as is remembered and replaced.
  * KEYS: parts, extra, size, counted; ARGV: score, member, task id, ttl. Answers the parts in order when
- * all have come, else nothing.
+ * all have come, else nothing. One too many is not the last: where Python made the size smaller than it was, the one
+ * that met it has joined; but the last one itself may come again.
  */
 const step = `
 local before = redis.call('HGET', KEYS[4], ARGV[3])
 if before and before ~= ARGV[2] then redis.call('ZREM', KEYS[1], before) end
 redis.call('HSET', KEYS[4], ARGV[3], ARGV[2])
-redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+local isNew = redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) == 1 and not before
 local count = redis.call('ZCARD', KEYS[1])
 local size = redis.call('GET', KEYS[3])
 if tonumber(ARGV[4]) > 0 then
   for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
 end
 if not size then return {} end
-if count < tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0) then return {} end
+local over = count - tonumber(size) - tonumber(redis.call('GET', KEYS[2]) or 0)
+if over < 0 or (over > 0 and isNew) then return {} end
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `
 
@@ -90,7 +92,8 @@ if tonumber(ARGV[4]) > 0 then
   for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
 end
 if not size then return {} end
-if count < tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0) then return {} end
+local over = count - tonumber(size) - tonumber(redis.call('GET', KEYS[2]) or 0)
+if over < 0 or (over > 0 and not before) then return {} end
 return redis.call('LRANGE', KEYS[1], 0, -1)
 `
 

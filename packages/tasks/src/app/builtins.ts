@@ -1,8 +1,9 @@
 /** Tasks every app has, by Celery's names, so that workflows from any language find them here. */
 import type { Celeriac } from './app.ts'
+import { AppliedSignature } from './applied-signature.ts'
 import { registerChordUnlock } from './chord-unlock.ts'
 import { registerGoOn } from './go-on.ts'
-import { fromWire, type Signature } from '../canvas/index.ts'
+import { chunks, fromWire, type Signature } from '../canvas/index.ts'
 import { currentExecution, within } from '../execution/context.ts'
 import type { Runnable } from '../execution/runnable.ts'
 import { TasksError } from '../kernel/errors.ts'
@@ -23,6 +24,15 @@ export function registerBuiltins(app: Celeriac): void {
     const results: unknown[] = []
     for (const item of it as unknown[][]) results.push(await callHere(app, task, item))
     return results
+  })
+
+  // Here chunks are sent as the group they are; Python sends those that have travelled as a task of their own.
+  add('celery.chunks', ['task', 'it', 'n'], async (task: unknown, it: unknown, n: unknown) => {
+    if (!Array.isArray(it)) {
+      throw new TasksError('TASKS_ARGUMENTS_INVALID', 'chunks need a list of items')
+    }
+    const members = chunks(fromWire(task), it as unknown[][], Number(n))
+    return (await new AppliedSignature(app, members).applyAsync()).toJSON()
   })
 
   add('celery.backend_cleanup', [], async () => {

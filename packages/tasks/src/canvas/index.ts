@@ -6,6 +6,7 @@ export {
   chordFailure,
   chordUnlock,
   dependencyText,
+  joinsLater,
   unlockCall,
   type JoinContext,
 } from './join.ts'

@@ -72,6 +72,22 @@ export function unlockCall(
   }
 }
 
+/**
+ * True when a message of the plan carries a chord that is to be sent later: a step of a chain, a callback, or part of
+ * one. Joins that begin with the plan itself are its countdowns.
+ */
+export function joinsLater({ send }: Plan): boolean {
+  return send.some(({ embed }) => {
+    return [...(embed.chain ?? []), ...(embed.callbacks ?? [])].some(hasChord)
+  })
+}
+
+function hasChord({ subtask_type: type, kwargs, options }: WireSignature): boolean {
+  if (type === 'chord') return true
+  const parts = [kwargs['tasks'], options['link'], options['chain']]
+  return parts.some((list) => Array.isArray(list) && (list as WireSignature[]).some(hasChord))
+}
+
 /** Text of the `ChordError` a body fails with when one of the header's tasks did. */
 export function dependencyText(partId: string, exception: WireException): string {
   return `Dependency ${partId} raised ${exceptionRepr(exception)}`

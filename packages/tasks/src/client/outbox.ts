@@ -6,6 +6,7 @@ import type { Ambient, Message, Producer, Publication, Queue } from '@celeriac/m
 import type { BodyCodec } from '@celeriac/messaging/internal'
 import type { ResultBackend } from '../backend/backend.ts'
 import {
+  joinsLater,
   mergeOptions,
   outgoing,
   unlockCall,
@@ -104,11 +105,16 @@ export class Outbox implements Sending {
     else if (prepared.length > 1) await this.#sendMany(prepared, timeoutSeconds)
   }
 
-  /** Results that come as messages need their queue first; what a worker sends on is for others. */
-  async #expect({ send }: Plan): Promise<void> {
-    const { expectsReplies, replyTo, backend } = this.#services
-    if (!expectsReplies || send.every((call) => call.replyTo !== replyTo)) return
-    await (await backend()).expect?.()
+  /**
+   * Results that come as messages need their queue first; what a worker sends on is for others. A join that comes
+   * later is refused now, before half of the workflow has run.
+   */
+  async #expect(plan: Plan): Promise<void> {
+    const { expectsReplies, replyTo } = this.#services
+    if (!expectsReplies || plan.send.every((call) => call.replyTo !== replyTo)) return
+    const backend = await this.#services.backend()
+    if (backend.capabilities.joins === 'none' && joinsLater(plan)) throw cannotJoin(backend)
+    await backend.expect?.()
   }
 
   /** Announces a join, or gives the task that will look for its end where the store cannot count. */
@@ -127,10 +133,7 @@ export class Outbox implements Sending {
         })
       }
       case 'none':
-        throw new TasksError(
-          'TASKS_NOT_SUPPORTED',
-          `the result backend '${backend.name}' cannot join chords; use redis://, a database, sqlite:// or cache+memcached://`,
-        )
+        throw cannotJoin(backend)
     }
   }
 
@@ -266,6 +269,13 @@ export class Outbox implements Sending {
 
 interface Prepared extends SentTask {
   readonly publication: Publication
+}
+
+function cannotJoin({ name }: ResultBackend): TasksError {
+  return new TasksError(
+    'TASKS_NOT_SUPPORTED',
+    `the result backend '${name}' cannot join chords; use redis://, a database, sqlite:// or cache+memcached://`,
+  )
 }
 
 function sendFailed(call: PlannedCall, cause: unknown, sent: number, of: number): TasksError {

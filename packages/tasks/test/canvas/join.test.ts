@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals'
 import { chain, chord, group } from '../../src/canvas/combinators.ts'
-import { chordBody, chordFailure, dependencyText, type JoinContext } from '../../src/canvas/join.ts'
+import {
+  chordBody,
+  chordFailure,
+  dependencyText,
+  joinsLater,
+  type JoinContext,
+} from '../../src/canvas/join.ts'
+import { link } from '../../src/canvas/links.ts'
 import { plan } from '../../src/canvas/plan.ts'
 import { call, type Signature } from '../../src/canvas/signature.ts'
 import type { WireSignature } from '../../src/protocol/task-message.ts'
@@ -156,3 +163,26 @@ interface Parsed {
   readonly task_id: string
   readonly result?: { exc_type: string; exc_message: unknown[]; exc_module: string }
 }
+
+describe('joins that come later', () => {
+  const [a, b] = [call('a'), call('b')]
+  const laterIn = (signature: Signature): boolean =>
+    joinsLater(plan(signature, { nextId: counter(), replyTo: 'id-0' }))
+
+  it.each([
+    ['a step of a chain', chain(a, group([a, b]), b)],
+    ['a member of a group after a step', chain(a, group([a, chain(a, group([a, b]), b)]))],
+    ['a callback', link(a, chord([a, b], b))],
+    ['a step of a callback', link(a, chain(a, group([a, b]), b))],
+  ])('are seen as %s', (_name, signature) => {
+    expect(laterIn(signature)).toBe(true)
+  })
+
+  it.each([
+    ['a chain', chain(a, b, a)],
+    ['a group at the end', chain(a, group([a, b]))],
+    ['a chord at once', chord([a, b], a)],
+  ])('are not seen in %s', (_name, signature) => {
+    expect(laterIn(signature)).toBe(false)
+  })
+})

@@ -28,7 +28,7 @@ export interface TaskOptions
   readonly bind?: boolean
   /**
    * Refuse calls with too many or too few positional arguments where they are made. The last parameter may be
-   * one for keywords, so it may be missing unless this is true. Default: as `strictTyping` of the app.
+   * one for keywords, so it may be missing unless this is true. False sends it as it is.
    */
   readonly typing?: boolean
   /** The name logs and monitors show for a call, made from its arguments. */

@@ -117,6 +117,13 @@ try {
     'bullmq',
   )
   table(
+    'enqueue, many in one call',
+    await rounds(flags.rounds, enqueuers, (name) =>
+      enqueue(name, name.startsWith('ours') ? 'enqueue-many' : 'enqueue-bulk', 60_000),
+    ),
+    'bullmq',
+  )
+  table(
     'drain, results ignored',
     await rounds(flags.rounds, names(), (name) => drainOne(name, false)),
     'bullmq',

@@ -22,6 +22,12 @@ async function enqueueBulk() {
     await Promise.all(Array.from({ length: Math.min(1000, count - sent) }, () => noop.delay()))
 }
 
+/** The counterpart of BullMQ's addBulk. */
+async function enqueueMany() {
+  for (let sent = 0; sent < count; sent += 1000)
+    await noop.applyAsyncMany(Array.from({ length: Math.min(1000, count - sent) }, () => []))
+}
+
 if (role === 'work') {
   const worker = await createWorker(app, {
     pool: process.env.POOL ?? 'async',
@@ -35,7 +41,11 @@ if (role === 'work') {
   await noop.delay()
   const cpu = process.cpuUsage()
   const began = performance.now()
-  await (role === 'enqueue-await' ? enqueueAwait() : enqueueBulk())
+  await (role === 'enqueue-await'
+    ? enqueueAwait()
+    : role === 'enqueue-many'
+      ? enqueueMany()
+      : enqueueBulk())
   const seconds = (performance.now() - began) / 1000
   const { user, system } = process.cpuUsage(cpu)
   await app.close()

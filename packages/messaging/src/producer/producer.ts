@@ -143,6 +143,13 @@ export class Producer {
   ): Promise<void> {
     this.#admit(1)
     try {
+      // With the usual deadline in the batch of this turn, without a promise in between.
+      if (retry && (timeoutMs === undefined || timeoutMs === this.#link.publishTimeoutMs)) {
+        const { done, index } = this.#batch.add({ publication, declare })
+        const failure = (await done)?.get(index)
+        if (failure) throw failure
+        return
+      }
       await this.#publishOne({ publication, declare }, timeoutMs && timeoutMs / 1000, retry)
     } finally {
       this.#release(1)

@@ -39,31 +39,39 @@ export function encodeEnvelope(
   const bytes = Buffer.isBuffer(body)
     ? body
     : Buffer.from(body.buffer, body.byteOffset, body.length)
-  const wire: Record<string, unknown> = {}
-  if (properties.correlationId !== undefined) wire['correlation_id'] = properties.correlationId
-  if (properties.replyTo !== undefined) wire['reply_to'] = properties.replyTo
-  wire['delivery_mode'] = properties.deliveryMode ?? 2
-  if (properties.expirationMs !== undefined) wire['expiration'] = String(properties.expirationMs)
-  if (properties.messageId !== undefined) wire['message_id'] = properties.messageId
-  if (properties.timestamp !== undefined) wire['timestamp'] = properties.timestamp
-  if (properties.type !== undefined) wire['type'] = properties.type
-  if (properties.userId !== undefined) wire['user_id'] = properties.userId
-  if (properties.appId !== undefined) wire['app_id'] = properties.appId
-  if (properties.clusterId !== undefined) wire['cluster_id'] = properties.clusterId
-  if (properties.extra !== undefined) Object.assign(wire, properties.extra)
+  // As text at once: an object made only to be written is what a busy sender's collector has most to do with.
+  let wire = ''
+  if (properties.correlationId !== undefined)
+    wire += `"correlation_id":${JSON.stringify(properties.correlationId)},`
+  if (properties.replyTo !== undefined) wire += `"reply_to":${JSON.stringify(properties.replyTo)},`
+  wire += `"delivery_mode":${properties.deliveryMode ?? 2},`
+  if (properties.expirationMs !== undefined) wire += `"expiration":"${properties.expirationMs}",`
+  wire += rarelySet(properties)
   // Ours: Kombu's envelope does not say when it was written, so nobody could honour the expiration.
-  if (expiresAtMs !== undefined) wire['expires_at'] = expiresAtMs
-  wire['delivery_info'] = { exchange, routing_key: routingKey }
-  wire['priority'] = properties.priority ?? 0
-  wire['body_encoding'] = 'base64'
-  // Last on purpose: the Redis claim script finds the tag at the end of the text without parsing it.
-  wire['delivery_tag'] = deliveryTag
+  if (expiresAtMs !== undefined) wire += `"expires_at":${expiresAtMs},`
   return (
     `{"body":"${bytes.toString('base64')}"` +
     `,"content-encoding":${JSON.stringify(properties.contentEncoding ?? 'utf-8')}` +
     `,"content-type":${JSON.stringify(properties.contentType ?? 'application/data')}` +
-    `,"headers":${stringifyJson(headers)},"properties":${stringifyJson(wire)}}`
+    `,"headers":${stringifyJson(headers)},"properties":{${wire}` +
+    `"delivery_info":{"exchange":${JSON.stringify(exchange)},"routing_key":${JSON.stringify(routingKey)}},` +
+    // The tag last on purpose: the Redis claim script finds it at the end of the text without parsing it.
+    `"priority":${properties.priority ?? 0},"body_encoding":"base64","delivery_tag":${JSON.stringify(deliveryTag)}}}`
   )
+}
+
+/** Members of the properties most messages do not have, each with a comma behind it. */
+function rarelySet(properties: Message['properties']): string {
+  const { messageId, timestamp, type, userId, appId, clusterId, extra } = properties
+  let wire = ''
+  if (messageId !== undefined) wire += `"message_id":${JSON.stringify(messageId)},`
+  if (timestamp !== undefined) wire += `"timestamp":${stringifyJson(timestamp)},`
+  if (type !== undefined) wire += `"type":${JSON.stringify(type)},`
+  if (userId !== undefined) wire += `"user_id":${JSON.stringify(userId)},`
+  if (appId !== undefined) wire += `"app_id":${JSON.stringify(appId)},`
+  if (clusterId !== undefined) wire += `"cluster_id":${JSON.stringify(clusterId)},`
+  const more = extra === undefined ? '' : stringifyJson(extra).slice(1, -1)
+  return more === '' ? wire : `${wire}${more},`
 }
 
 /** Bytes of the body in a text of ours, without decoding it; nearly right for texts of others. */

@@ -11,7 +11,7 @@ import {
   type Serializer,
 } from '@celeriac/messaging'
 import { Signals } from '@celeriac/messaging/internal'
-import { call, clone, fromWire, readTree, type Plan, type ResultTree } from '../canvas/index.ts'
+import { call, clone, fromWire, readTree, type ResultTree } from '../canvas/index.ts'
 import { AppliedSignature } from './applied-signature.ts'
 import type { Signature, SignatureOptions } from '../canvas/signature.ts'
 import { defaultSource, environmentSource, fileSource } from '../config/load.ts'
@@ -27,7 +27,15 @@ import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult, resultOf, type Member } from '../result/group-result.ts'
 import { enrol } from './shared.ts'
 import type { SendOptions } from './send-options.ts'
-import { dispatch, handleFor, planOf, remember, runHere } from './sending.ts'
+import {
+  dispatch,
+  sendPlanned,
+  sendTogether,
+  handleFor,
+  planOf,
+  remember,
+  runHere,
+} from './sending.ts'
 import { Registry } from './registry.ts'
 import { registerBuiltins } from './builtins.ts'
 import { Services, type ExtraCodecs } from './services.ts'
@@ -56,6 +64,7 @@ export interface AppOptions extends Settings {
   readonly setAsCurrent?: boolean
 }
 
+const noOptions: SendOptions = Object.freeze({})
 const brand = Symbol.for('celeriac.app')
 
 export class Celeriac {
@@ -264,15 +273,20 @@ export class Celeriac {
     const services = this.#services ?? (await this.setup())
     // Celery: what is sent by name goes to the broker, eager or not.
     const planned = planOf(signature, rest, services)
-    return handleFor(services, planned, await dispatch(services, planned, rest)) as AsyncResult
+    return handleFor(services, planned, await sendPlanned(services, planned, rest)) as AsyncResult
   }
 
   /** Sends a signature of any kind; resolves when the broker has confirmed it. */
-  async send(signature: Signature, options: SendOptions = {}): Promise<Member> {
+  async send(signature: Signature, options: SendOptions = noOptions): Promise<Member> {
     const services = this.#services ?? (await this.setup())
     const planned = planOf(signature, options, services)
     if (services.config.taskAlwaysEager) return await runHere(services, planned, undefined)
-    return handleFor(services, planned, await dispatch(services, planned, options))
+    const sending = dispatch(services, planned, options)
+    // Undefined for what nothing has to be asked about, which is the rule: one promise less for each send.
+    if (sending) return handleFor(services, planned, await sending)
+    await services.outbox.send(planned, options.timeout)
+    remember(planned.result, options)
+    return handleFor(services, planned, planned.result)
   }
 
   /**
@@ -282,27 +296,7 @@ export class Celeriac {
   async sendMany(signatures: readonly Signature[], options: SendOptions = {}): Promise<Member[]> {
     const services = this.#services ?? (await this.setup())
     const plans = signatures.map((one) => planOf(one, options, services))
-    if (services.config.taskAlwaysEager) {
-      const done: Member[] = []
-      for (const planned of plans) done.push(await runHere(services, planned, undefined))
-      return done
-    }
-    if (plans.some(({ send }) => send.some(({ task }) => services.find(task)?.declared.unique))) {
-      const results: Member[] = []
-      for (const planned of plans)
-        results.push(handleFor(services, planned, await dispatch(services, planned, options)))
-      return results
-    }
-    if (plans.length > 0) {
-      const together: Plan = {
-        send: plans.flatMap(({ send }) => send),
-        countdowns: plans.flatMap(({ countdowns }) => countdowns),
-        result: undefined,
-      }
-      await services.outbox.send(together, options.timeout)
-    }
-    for (const { result } of plans) remember(result, options)
-    return plans.map((planned) => handleFor(services, planned, planned.result))
+    return await sendTogether(services, plans, options)
   }
 
   /**

@@ -44,21 +44,65 @@ export function planOf(signature: Signature, options: SendOptions, services: Ser
 }
 
 /**
- * Sends what may be sent: calls of unique tasks need their keys. The handle is that of another call when this
- * one was throttled. Rejects with `DuplicateTaskError`, and with whatever keeps the messages from being sent.
+ * Sends a plan of which some calls are of unique tasks: those need their keys. The handle is that of another call
+ * when this one was throttled. Rejects with `DuplicateTaskError`, and with whatever keeps the messages from being
+ * sent. Undefined for a plan without such calls.
  */
-export async function dispatch(
+export function dispatch(
+  services: Services,
+  planned: WholePlan,
+  options: SendOptions,
+): Promise<ResultTree> | undefined {
+  const declared = (task: string) => services.find(task)?.declared
+  const admitting = admission(planned, declared, services.uniqueKeys)
+  return admitting && sendAdmitted(services, planned, options, admitting)
+}
+
+/** Sends any plan; resolves with the handle of what runs. */
+export async function sendPlanned(
   services: Services,
   planned: WholePlan,
   options: SendOptions,
 ): Promise<ResultTree> {
-  const declared = (task: string) => services.find(task)?.declared
-  const admitting = admission(planned, declared, services.uniqueKeys)
-  if (!admitting) {
-    await services.outbox.send(planned, options.timeout)
-    remember(planned.result, options)
-    return planned.result
+  const sending = dispatch(services, planned, options)
+  if (sending) return await sending
+  await services.outbox.send(planned, options.timeout)
+  remember(planned.result, options)
+  return planned.result
+}
+
+/** Many plans in one batch, in order; those of unique tasks one after the other, since each needs its key. */
+export async function sendTogether(
+  services: Services,
+  plans: readonly WholePlan[],
+  options: SendOptions,
+): Promise<Member[]> {
+  const handles: Member[] = []
+  const isUnique = ({ send }: Plan): boolean =>
+    send.some(({ task }) => services.find(task)?.declared.unique !== undefined)
+  if (services.config.taskAlwaysEager)
+    for (const one of plans) handles.push(await runHere(services, one, undefined))
+  else if (plans.some(isUnique))
+    for (const one of plans)
+      handles.push(handleFor(services, one, await sendPlanned(services, one, options)))
+  else if (plans.length > 0) {
+    const send = plans.flatMap((one) => one.send)
+    const countdowns = plans.flatMap((one) => one.countdowns)
+    await services.outbox.send({ send, countdowns, result: undefined }, options.timeout)
+    for (const one of plans) {
+      remember(one.result, options)
+      handles.push(handleFor(services, one, one.result))
+    }
   }
+  return handles
+}
+
+async function sendAdmitted(
+  services: Services,
+  planned: WholePlan,
+  options: SendOptions,
+  admitting: NonNullable<ReturnType<typeof admission<WholePlan>>>,
+): Promise<ResultTree> {
   const admitted = await admitting
   if (admitted.instead !== undefined) return taskTree(admitted.instead)
   try {

@@ -170,13 +170,20 @@ function taskFront(app: Celeriac, callee: Callee): object {
     const all = shadow === undefined ? options : { ...options, shadow }
     return call(name, { args: positional, kwargs, options: all })
   }
-  const applyAsync = async (
+  const applyAsync = (
     args: readonly unknown[] = [],
-    options: CallOptions = {},
+    options: CallOptions = noSendOptions,
   ): Promise<Member> => {
-    const { link, linkError, ...sending } = options
-    const one = whole(args, linksOf(link, linkError))
-    if (callee.schema) await checkCall(callee, one)
+    try {
+      const { link, linkError, ...sending } = options
+      const one = whole(args, linksOf(link, linkError))
+      return callee.schema ? checkedSend(one, sending) : app.send(one, sending)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+  const checkedSend = async (one: Signature, sending: SendOptions): Promise<Member> => {
+    await checkCall(callee, one)
     return await app.send(one, sending)
   }
   const methods = {
@@ -218,6 +225,7 @@ export interface ApplyOptions {
 }
 
 const noLinks: SignatureOptions = Object.freeze({})
+const noSendOptions: CallOptions = Object.freeze({})
 
 function linksOf(link: unknown, linkError: unknown): SignatureOptions {
   if (link === undefined && linkError === undefined) return noLinks

@@ -107,10 +107,15 @@ class Planner {
   readonly send: PlannedCall[] = []
   readonly countdowns: Countdown[] = []
   readonly #context: PlanContext
-  readonly #memo: WireMemo = new Map()
+  #made: WireMemo | undefined
 
   constructor(context: PlanContext) {
     this.#context = context
+  }
+
+  /** Most plans are one call, in which nothing is shared. */
+  get #memo(): WireMemo {
+    return (this.#made ??= new Map())
   }
 
   /** `rest` is what comes after the signature, last step first. Undefined when there is nothing to run. */

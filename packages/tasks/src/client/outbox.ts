@@ -89,7 +89,22 @@ export class Outbox implements Sending {
    * why; `sent` how many were confirmed), `TASKS_ARGUMENTS_INVALID` before anything is sent, or
    * `TASKS_BACKEND_FAILED` when a join cannot be announced.
    */
-  async send(given: Plan, timeoutSeconds?: number): Promise<void> {
+  send(plan: Plan, timeoutSeconds?: number): Promise<void> {
+    const { send, countdowns } = plan
+    const { expectsReplies } = this.#services
+    // One call and nothing to prepare is the rule, and needs no more promises than that.
+    if (send.length !== 1 || countdowns.length > 0 || this.#offload || expectsReplies)
+      return this.#sendAll(plan, timeoutSeconds)
+    try {
+      const addressed = this.#address(send[0]!)
+      if (this.#load([addressed])) return this.#sendAll(plan, timeoutSeconds)
+      return this.#sendOne(this.#prepare(addressed), timeoutSeconds)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  async #sendAll(given: Plan, timeoutSeconds: number | undefined): Promise<void> {
     const plan = this.#offload ? await this.#offload.apply(given) : given
     const addressed = plan.send.map((call) => this.#address(call))
     const loading = this.#load(addressed)

@@ -58,7 +58,8 @@ async function once(name, one) {
   }
 }
 
-const shown = (seconds) => (seconds < 0.1 ? `${(seconds * 1000).toFixed(2)} ms` : `${seconds.toFixed(2)} s`)
+const shown = (seconds) =>
+  seconds < 0.1 ? `${(seconds * 1000).toFixed(2)} ms` : `${seconds.toFixed(2)} s`
 
 try {
   console.log(`Redis ${server.version}, Node ${process.version}, ${flags.rounds} rounds\n`)

@@ -18,7 +18,9 @@ const cases = {
   chord: async () => await (await chord(groupOf(members()), size.s()).delay()).get(),
   group: async () => (await (await groupOf(members()).delay()).get()).length,
   chain: async () =>
-    await (await chain(add.s(0), ...Array.from({ length: count - 1 }, () => add.s())).delay()).get(),
+    await (
+      await chain(add.s(0), ...Array.from({ length: count - 1 }, () => add.s())).delay()
+    ).get(),
   latency: async () => {
     const took = []
     for (let i = 0; i < count; i++) {

@@ -19,6 +19,7 @@ export {
   type FailedStep,
   type Finished,
   type FinishedOutcome,
+  type InlineErrback,
   type Next,
   type NextContext,
 } from './next.ts'

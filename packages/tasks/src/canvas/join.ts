@@ -102,9 +102,9 @@ export function chordFailure(body: WireSignature, context: JoinContext): Next {
   const failed: FailedStep[] = []
   const parts: ChordPart[] = []
   collectUnrun(signature, context.rootId, failed, parts)
-  const called = beginnings(signature).map(({ options }) => {
-    const id = options.taskId ?? context.parentId
-    return callErrbacks(options.linkError ?? [], id, context.rootId, context)
+  const called = beginnings(signature).map(({ task, options }) => {
+    const unrun = { id: options.taskId ?? context.parentId, task, rootId: context.rootId }
+    return callErrbacks(options.linkError ?? [], unrun, context)
   })
   return {
     plans: called.flatMap((one) => one.plans),

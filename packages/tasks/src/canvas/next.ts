@@ -50,13 +50,19 @@ export interface FailedStep {
   readonly replyTo: string | undefined
 }
 
+/** An error callback to be called in this process, and what it is told of. */
+export interface InlineErrback {
+  readonly errback: Call
+  readonly failed: { readonly id: string; readonly task: string; readonly rootId: string }
+}
+
 export interface Next {
   /** To be carried out in this order, before the outcome is stored. */
   readonly plans: readonly Plan[]
   /** What the record of the finished task lists as its children. */
   readonly children: readonly ResultTree[]
   /** Error callbacks to be called in this process. */
-  readonly inline: readonly Call[]
+  readonly inline: readonly InlineErrback[]
   /** To be counted after the outcome is stored; more than one only after a failure. */
   readonly parts: readonly ChordPart[]
   readonly failed: readonly FailedStep[]
@@ -105,7 +111,7 @@ function groupOf(members: readonly Signature[]): Signature {
 }
 
 function afterFailure(meta: TaskMeta, { embed }: TaskPayload, context: NextContext): Next {
-  const errbacks = callErrbacks((embed.errbacks ?? []).map(fromWire), meta.id, meta.rootId, context)
+  const errbacks = callErrbacks((embed.errbacks ?? []).map(fromWire), meta, context)
   const failed: FailedStep[] = []
   const parts = partsOf(meta, embed.chord)
   for (const step of embed.chain?.toReversed() ?? []) {
@@ -132,17 +138,17 @@ function childOf(meta: TaskMeta, context: NextContext): PlanContext {
   }
 }
 
-/** Error callbacks of the task `id`: called here, or sent as one group with the id in front. */
+/** Error callbacks of a task that failed: called here, or sent as one group with the id in front. */
 export function callErrbacks(
   errbacks: readonly Signature[],
-  id: string,
-  rootId: string,
+  failed: InlineErrback['failed'],
   context: NextContext,
-): { readonly inline: readonly Call[]; readonly plans: readonly Plan[] } {
-  const inline: Call[] = []
+): Pick<Next, 'inline' | 'plans'> {
+  const { id, rootId } = failed
+  const inline: InlineErrback[] = []
   const sent: Signature[] = []
   for (const errback of errbacks) {
-    if (errback.kind === 'call' && context.isInline?.(errback)) inline.push(errback)
+    if (errback.kind === 'call' && context.isInline?.(errback)) inline.push({ errback, failed })
     else sent.push(errback)
   }
   if (sent.length === 0) return { inline, plans: [] }

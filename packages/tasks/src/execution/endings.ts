@@ -45,7 +45,7 @@ export class Endings {
       await this.#follower.before(decided)
       if (running.runnable?.options.trail !== false) running.children.push(...decided.children)
       if (this.stores(running, 'SUCCESS')) await this.store(running, 'SUCCESS', value)
-      await this.#follower.after(decided, 'SUCCESS', value)
+      await this.#follower.after(decided, value)
     })
     return { ...this.report(running), state: 'SUCCESS', summary: this.#summary(running, value) }
   }
@@ -96,9 +96,7 @@ export class Endings {
       await orUnrecorded(async () => {
         if (this.stores(running, state)) await this.store(running, state, exception, traceback)
         const decided = this.#follower.next(finished)
-        await this.#follower.before(decided)
-        await this.#follower.callInline(decided, requestOf(running), failure)
-        await this.#follower.after(decided, state, undefined, failure)
+        await this.#follower.afterFailure(decided, state, failure, requestOf(running))
       })
       return report
     } catch (thrown) {

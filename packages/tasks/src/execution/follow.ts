@@ -65,15 +65,26 @@ export class Follower {
     for (const plan of decided.plans) await this.#services.outbox.send(plan)
   }
 
-  /** Error callbacks of this process, before the outcome is stored. */
-  async callInline(decided: Next, failed: FailedTask, failure: Failure): Promise<void> {
-    for (const errback of decided.inline) await this.#services.callInline(errback, failed, failure)
+  /** After a success is stored: counts the parts of chords. */
+  async after(decided: Next, value: unknown): Promise<void> {
+    await this.#countAll(decided.parts, 'SUCCESS', value)
   }
 
-  /** After the outcome is stored: fails what will never run, and counts the parts of chords. */
-  async after(decided: Next, state: string, value: unknown, failure?: Failure): Promise<void> {
-    if (failure) await this.#fail(decided.failed, failure)
-    await this.#countAll(decided.parts, state, failure ? failure.exception : value)
+  /**
+   * After a failure is stored: that of what will never run, first, since whoever is told may look at it; then the
+   * error callbacks and the parts of chords. `request` is what those called here get of a task that ran.
+   */
+  async afterFailure(
+    decided: Next,
+    state: 'FAILURE' | 'REVOKED',
+    failure: Failure,
+    request?: FailedTask,
+  ): Promise<void> {
+    await this.#fail(decided.failed, failure)
+    await this.before(decided)
+    for (const { errback, failed } of decided.inline)
+      await this.#services.callInline(errback, request ?? failed, failure)
+    await this.#countAll(decided.parts, state, failure.exception)
   }
 
   async #countAll(parts: readonly ChordPart[], state: string, value: unknown): Promise<void> {
@@ -156,10 +167,7 @@ export class Follower {
     for (let at: string | null = ref; at !== null;) {
       const { kind, steps, next }: Block = await readBlock(await recorder.backend(), at)
       const decided = kind === 'chord' ? chordFailure(steps[0]!, context) : unrun(steps, rootId)
-      // The records first: whoever is told of the failure may look at them.
-      await this.#fail(decided.failed, failure)
-      await this.before(decided)
-      await this.#countAll(decided.parts, 'FAILURE', exception)
+      await this.afterFailure(decided, 'FAILURE', failure)
       at = next
     }
   }
@@ -205,15 +213,7 @@ export class Follower {
 
   async #failBody(body: WireSignature, error: ChordError, context: JoinContext): Promise<void> {
     const failure = encodeFailure(error)
-    const decided = chordFailure(body, context)
-    // The record first: whoever is told of the failure may look at it.
-    await this.#fail(decided.failed, failure)
-    await this.before(decided)
-    const { task, options } = body
-    const { rootId } = context
-    const id = typeof options['task_id'] === 'string' ? options['task_id'] : context.parentId
-    await this.callInline(decided, { id, task, rootId }, failure)
-    await this.#countAll(decided.parts, 'FAILURE', failure.exception)
+    await this.afterFailure(chordFailure(body, context), 'FAILURE', failure)
   }
 }
 

@@ -78,7 +78,7 @@ async function addToChord(
   if (backend.capabilities.joins !== 'count') {
     throw new TasksError(
       'TASKS_NOT_SUPPORTED',
-      `the result backend '${backend.name}' cannot add to a chord; Redis, SQLite and memory can`,
+      `the result backend '${backend.name}' cannot add to a chord; Redis, Memcached, SQLite and memory can`,
     )
   }
   const taskId = nextId()

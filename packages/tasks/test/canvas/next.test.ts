@@ -216,7 +216,7 @@ describe('after a failure', () => {
       { ...context(), isInline: (errback) => errback.task === 'here' },
     )
 
-    expect(follow.inline.map((one) => one.task)).toEqual(['here'])
+    expect(follow.inline.map((one) => one.errback.task)).toEqual(['here'])
     expect(follow.plans.flatMap((one) => one.send.map((message) => message.task))).toEqual([
       'there',
       'here',

@@ -42,8 +42,12 @@ export const brokerOptions = {
     undefined,
     'Where messages travel; several URLs are tried in turn. None is the embedded broker.',
   ),
-  brokerReadUrl: option(optional(urls), undefined, 'Consume from here instead of `brokerUrl`.'),
-  brokerWriteUrl: option(optional(urls), undefined, 'Publish to here instead of `brokerUrl`.'),
+  brokerReadUrl: option(optional(urls), undefined, 'Consume from here instead of `brokerUrl`.', {
+    planned: true,
+  }),
+  brokerWriteUrl: option(optional(urls), undefined, 'Publish to here instead of `brokerUrl`.', {
+    planned: true,
+  }),
   brokerTransport: option(
     optional(text),
     undefined,

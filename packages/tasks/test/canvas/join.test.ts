@@ -110,7 +110,9 @@ describe('a chord of which a part failed', () => {
 
     const { inline, plans } = chordFailure(body, context({ isInline: () => true }))
 
-    expect(inline.map(({ errback, failed }) => [errback.task, failed.id])).toEqual([['oops', expect.any(String)]])
+    expect(inline.map(({ errback, failed }) => [errback.task, failed.id])).toEqual([
+      ['oops', expect.any(String)],
+    ])
     expect(plans).toEqual([])
   })
 

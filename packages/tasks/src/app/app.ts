@@ -33,6 +33,7 @@ import {
   sendTogether,
   handleFor,
   planOf,
+  plansOf,
   remember,
   runHere,
 } from './sending.ts'
@@ -295,7 +296,7 @@ export class Celeriac {
    */
   async sendMany(signatures: readonly Signature[], options: SendOptions = {}): Promise<Member[]> {
     const services = this.#services ?? (await this.setup())
-    const plans = signatures.map((one) => planOf(one, options, services))
+    const plans = plansOf(signatures, options, services)
     return await sendTogether(services, plans, options)
   }
 

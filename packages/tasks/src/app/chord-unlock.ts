@@ -5,15 +5,27 @@
 import { chordUnlock, readTree } from '../canvas/index.ts'
 import type { WireSignature } from '../protocol/task-message.ts'
 import type { TaskContext } from '../execution/context.ts'
+import { orUnrecorded } from '../execution/unrecorded.ts'
+import { redactionWithin } from './redaction.ts'
+import { describeRedacted } from '../execution/redact.ts'
+import type { Runnable } from '../execution/runnable.ts'
 import { TasksError } from '../kernel/errors.ts'
 import type { Celeriac } from './app.ts'
 
 export function registerChordUnlock(app: Celeriac): void {
+  const params = ['groupId', 'body', 'more']
+  // It carries the body, with what is secret about its arguments.
+  const bodyOf: Runnable['redactFor'] = ({ args, kwargs }) =>
+    redactionWithin(app, kwargs['body'] ?? args[1])
   app.registry.add({
     name: chordUnlock,
     options: { ignoreResult: true, maxRetries: null, trail: false, delivery: {} },
-    params: ['groupId', 'body', 'more'],
-    declared: { delivery: { ignoreResult: true } },
+    params,
+    redactFor: bodyOf,
+    declared: {
+      delivery: { ignoreResult: true },
+      describe: (one) => describeRedacted(one, bodyOf(one), params),
+    },
     run: async function (groupId: unknown, body: unknown) {
       await unlock(app, this, String(groupId), body as WireSignature)
     },
@@ -37,7 +49,8 @@ async function unlock(
   }
   const { config, executor } = await app.setup()
   const trees = members.filter((one) => one !== undefined)
-  if (await executor.follower.join(body, trees, request)) return
+  // Nobody else looks: while the store or the broker is away, the message comes again.
+  if (await orUnrecorded(() => executor.follower.join(body, trees, request))) return
   const countdown = typeof interval === 'number' ? interval : config.resultChordRetryInterval
   const lastsSeconds = config.resultExpires ?? 0
   const most = typeof limit === 'number' ? limit : Infinity
@@ -45,7 +58,7 @@ async function unlock(
   const isOver = lastsSeconds > 0 && request.retries * countdown > lastsSeconds
   if (isOver || request.retries >= most) {
     const reason = `the members of ${groupId} did not end within ${request.retries + 1} looks`
-    return await executor.follower.giveUp(body, reason, request)
+    return await orUnrecorded(() => executor.follower.giveUp(body, reason, request))
   }
   throw context.retry({ countdown, maxRetries: null })
 }

@@ -2,6 +2,7 @@
 import { fromWire, plan } from '../canvas/index.ts'
 import { giveUp, goOn, keptSignature, readBlock, restOf } from '../client/offload.ts'
 import type { TaskContext } from '../execution/context.ts'
+import { orUnrecorded } from '../execution/unrecorded.ts'
 import type { Celeriac } from './app.ts'
 
 export function registerGoOn(app: Celeriac): void {
@@ -15,7 +16,8 @@ export function registerGoOn(app: Celeriac): void {
       params: ['...given'],
       declared: { delivery: { ignoreResult: true } },
       run: async function (...given: unknown[]) {
-        await run(this, given.at(-2), String(given.at(-1)))
+        // What was kept is still there after an outage: the message comes again, as one whose end is not recorded.
+        await orUnrecorded(() => run(this, given.at(-2), String(given.at(-1))))
       },
     })
 

@@ -1,6 +1,7 @@
 /** The tasks an app knows, by name. */
 import { didYouMean } from '@celeriac/messaging/internal'
 import type { Runnable } from '../execution/runnable.ts'
+import type { Declared } from '../client/outbox.ts'
 import type { AnnotationsSetting } from '../config/options/structures.ts'
 import { splitOptions, type TaskOptions } from './task-options.ts'
 import { NotRegistered, TasksError } from '../kernel/errors.ts'
@@ -13,6 +14,8 @@ const camelCase = (name: string): string =>
 
 export class Registry {
   readonly #tasks = new Map<string, Runnable>()
+  /** What is said of the messages of tasks that live elsewhere. */
+  readonly #elsewhere = new Map<string, Declared>()
   #annotations: readonly AnnotationsByName[] = []
   /** Tasks with what settings change about them. */
   readonly #annotated = new Map<string, Runnable>()
@@ -26,6 +29,16 @@ export class Registry {
       )
     }
     this.#tasks.set(task.name, task)
+  }
+
+  /** For a task that lives elsewhere; what is registered here speaks for itself. */
+  declare(name: string, declared: Declared): void {
+    this.#elsewhere.set(name, declared)
+  }
+
+  /** What messages of this task get from its declaration. */
+  declared(name: string): Declared | undefined {
+    return (this.find(name) ?? { declared: this.#elsewhere.get(name) }).declared
   }
 
   find(name: string): Runnable | undefined {

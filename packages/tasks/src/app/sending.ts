@@ -1,5 +1,6 @@
 /** From a signature and what the caller says to a plan, and to what is handed back. */
 import { plan, stamp, taskTree, type Plan, type ResultTree } from '../canvas/index.ts'
+import { inheritPriority } from '../client/priority.ts'
 import { admission } from '../client/admission.ts'
 import type { Signature } from '../canvas/signature.ts'
 import { currentExecution } from '../execution/context.ts'
@@ -25,10 +26,6 @@ export function planOf(signature: Signature, options: SendOptions, services: Ser
     ...given
   } = options
   const request = currentExecution()?.context.request
-  const priority =
-    services.config.taskInheritParentPriority && given.priority === undefined
-      ? request?.priority
-      : undefined
   const planned = plan(stamps ? stamp(signature, stamps) : signature, {
     nextId: taskId === undefined ? services.ambient.nextId : firstThen(taskId, services),
     replyTo: services.replyTo,
@@ -36,11 +33,28 @@ export function planOf(signature: Signature, options: SendOptions, services: Ser
     rootId: rootId ?? request?.rootId,
     args,
     kwargs,
-    options: priority === undefined ? given : { ...given, priority },
+    options: given,
   })
   const { result } = planned
   if (!result) throw new TasksError('TASKS_SIGNATURE_INVALID', 'there is nothing to run')
-  return { ...planned, result }
+  const whole = { ...planned, result }
+  if (!services.config.taskInheritParentPriority) return whole
+  return inheritPriority(whole, request?.priority, (task) => services.declared(task))
+}
+
+/** Of each; throws `TASKS_ARGUMENTS_INVALID` when several are to have one id. */
+export function plansOf(
+  signatures: readonly Signature[],
+  options: SendOptions,
+  services: Services,
+): WholePlan[] {
+  if (options.taskId !== undefined && signatures.length > 1) {
+    throw new TasksError(
+      'TASKS_ARGUMENTS_INVALID',
+      `${signatures.length} tasks cannot have one taskId; leave it out, or give each signature its own`,
+    )
+  }
+  return signatures.map((one) => planOf(one, options, services))
 }
 
 /**
@@ -53,7 +67,7 @@ export function dispatch(
   planned: WholePlan,
   options: SendOptions,
 ): Promise<ResultTree> | undefined {
-  const declared = (task: string) => services.find(task)?.declared
+  const declared = (task: string) => services.declared(task)
   const admitting = admission(planned, declared, services.uniqueKeys)
   return admitting && sendAdmitted(services, planned, options, admitting)
 }
@@ -79,12 +93,10 @@ export async function sendTogether(
 ): Promise<Member[]> {
   const handles: Member[] = []
   const isUnique = ({ send }: Plan): boolean =>
-    send.some(({ task }) => services.find(task)?.declared.unique !== undefined)
+    send.some(({ task }) => services.declared(task)?.unique !== undefined)
   if (services.config.taskAlwaysEager)
     for (const one of plans) handles.push(await runHere(services, one, undefined))
-  else if (plans.some(isUnique))
-    for (const one of plans)
-      handles.push(handleFor(services, one, await sendPlanned(services, one, options)))
+  else if (plans.some(isUnique)) return await sendApart(services, plans, options)
   else if (plans.length > 0) {
     const send = plans.flatMap((one) => one.send)
     const countdowns = plans.flatMap((one) => one.countdowns)
@@ -113,6 +125,27 @@ async function sendAdmitted(
   }
   remember(planned.result, options)
   return planned.result
+}
+
+/** One after the other, since each may be refused. An error's `sent` counts the messages of those before, too. */
+export async function sendApart(
+  services: Services,
+  plans: readonly WholePlan[],
+  options: SendOptions,
+): Promise<Member[]> {
+  const results: Member[] = []
+  let sent = 0
+  for (const planned of plans) {
+    try {
+      results.push(handleFor(services, planned, await sendPlanned(services, planned, options)))
+    } catch (error) {
+      if (!TasksError.is(error)) throw error
+      const here = (error as { readonly sent?: number }).sent ?? 0
+      throw Object.assign(error, { sent: sent + here })
+    }
+    sent += planned.send.length
+  }
+  return results
 }
 
 /** What sending gives. It knows that a task stores nothing, so that nobody waits for that. */

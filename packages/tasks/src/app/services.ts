@@ -21,7 +21,7 @@ import type { ResultBackend } from '../backend/backend.ts'
 import { Persistence } from '../backend/persist.ts'
 import { resultCodec, type ResultCodec } from '../backend/result-codec.ts'
 import { backends, makeBackend, overriding } from '../backends/index.ts'
-import { Outbox, type Sending } from '../client/outbox.ts'
+import { Outbox, type Declared, type Sending } from '../client/outbox.ts'
 import { UniqueKeys } from '../client/unique.ts'
 import type { Config } from '../config/options.ts'
 import { EventSender } from '../events/sender.ts'
@@ -110,7 +110,7 @@ export class Services {
       backend,
       placeOf: (task) => this.placeOf(task),
       route: (task, options, call) => this.router.route(task, options, call.args, call.kwargs),
-      declared: (task) => registry.find(task)?.declared,
+      declared: (task) => registry.declared(task),
       onSending: ({ call, destination }, { headers, properties, body }) => {
         if (!signals.has('beforeTaskPublish')) return
         const { exchange, routingKey } = destination
@@ -140,6 +140,11 @@ export class Services {
 
   find(task: string): Runnable | undefined {
     return this.#registry.find(task)
+  }
+
+  /** What messages of this task get from its declaration, be it registered here or known as living elsewhere. */
+  declared(task: string): Declared | undefined {
+    return this.#registry.declared(task)
   }
 
   /** Opens with its first use. */
@@ -184,6 +189,7 @@ export class Services {
       uniqueKeys: this.uniqueKeys,
       sendEvent: (type, hostname, fields) => this.events.send(type, hostname, fields),
       find: (task) => this.#registry.find(task),
+      declared: (task) => this.#registry.declared(task),
       suggest: (task) => this.#registry.suggest(task),
     })
   }

@@ -1,6 +1,7 @@
 /** Tasks that belong to no app: defined once in a library, part of every app that is made before or after. */
 import type { Celeriac } from './app.ts'
 import { makeTask, type AnyFunction, type Task, type TaskOptions } from './task.ts'
+import { splitOptions } from './task-options.ts'
 import { TasksError } from '../kernel/errors.ts'
 import type { Schema } from '../kernel/schema.ts'
 import type {
@@ -76,6 +77,8 @@ export function sharedTask<const Name extends string, F extends AnyFunction>(
   if (state.shared.has(name)) {
     throw new TasksError('TASKS_ALREADY_REGISTERED', `a task '${name}' is shared already`)
   }
+  // Before it is shared: every app that is made later would throw for it.
+  splitOptions(name, options)
   const fronts = new WeakMap<Celeriac, Task<Name, F>>()
   const define = (app: Celeriac): Task<Name, F> => {
     const front = makeTask(app, name, options, run)

@@ -1,7 +1,10 @@
 /** What a task can be declared with; checked when it is declared. Times in seconds, names as in Celery. */
 import { didYouMean } from '@celeriac/messaging/internal'
 import type { DeliveryOptions } from '../canvas/signature.ts'
-import type { RunOptions } from '../execution/runnable.ts'
+import type { UniqueOptions } from '../client/unique.ts'
+import type { Redaction, RunOptions } from '../execution/runnable.ts'
+import { describe } from '../kernel/describe.ts'
+import type { Schema } from '../kernel/schema.ts'
 import { TasksError } from '../kernel/errors.ts'
 
 export interface TaskOptions
@@ -109,6 +112,7 @@ export function splitOptions(
       `the task '${task}' has a soft time limit of ${softTimeLimit} s, which must be below its time limit of ${timeLimit} s`,
     )
   }
+  checkShapes(task, options)
   const { unique } = options
   const window = unique?.mode === 'throttle' || unique?.mode === 'debounce'
   if (unique && ((unique.for === undefined && window) || (unique.for ?? 1) <= 0)) {
@@ -126,4 +130,48 @@ export function splitOptions(
     return picked
   }
   return { running: pick(running), delivery: pick(sending) }
+}
+
+const uniqueModes = new Set(['reject', 'replace', 'throttle', 'debounce', 'keep-last'])
+
+/** What types say, for those who have none: found where a task is declared, not when it first fails. */
+function checkShapes(task: string, options: TaskOptions): void {
+  const isPlace = (one: unknown): boolean =>
+    typeof one === 'string' || (Number.isInteger(one) && (one as number) >= 0)
+  const isMatcher = (one: unknown): boolean => typeof one === 'string' || typeof one === 'function'
+  const isSchema = (one: unknown): boolean =>
+    typeof (one as Partial<Schema> | null)?.['~standard']?.validate === 'function'
+  const mustBe = (name: keyof TaskOptions, what: string, isRight: (value: never) => boolean) => {
+    const value = options[name]
+    if (value === undefined || (value !== null && isRight(value as never))) return
+    throw new TasksError(
+      'TASKS_ARGUMENTS_INVALID',
+      `the option '${name}' of the task '${task}' must be ${what}, not ${describe(value)}`,
+    )
+  }
+  const matchers = 'a list of error classes, names or tests'
+  for (const name of ['autoretryFor', 'dontAutoretryFor', 'throws'] as const)
+    mustBe(name, matchers, (value: unknown) => Array.isArray(value) && value.every(isMatcher))
+  for (const name of ['args', 'result'] as const)
+    mustBe(name, 'a schema of a library that speaks Standard Schema', isSchema)
+  for (const name of ['before', 'onSuccess', 'onRetry', 'onFailure', 'after'] as const)
+    mustBe(name, 'a function', (value: unknown) => typeof value === 'function')
+  mustBe(
+    'redact',
+    'an object with args (places or names, or true) or result',
+    (value: Redaction) => {
+      const { args } = value
+      return args === undefined || args === true || (Array.isArray(args) && args.every(isPlace))
+    },
+  )
+  mustBe(
+    'unique',
+    "an object with a key (places or names, or a function), a mode, and 'for'",
+    isUnique,
+  )
+  function isUnique({ key, mode = 'reject', for: seconds }: UniqueOptions): boolean {
+    const hasKey =
+      key === undefined || typeof key === 'function' || (Array.isArray(key) && key.every(isPlace))
+    return hasKey && uniqueModes.has(mode) && (seconds === undefined || Number.isFinite(seconds))
+  }
 }

@@ -2,6 +2,7 @@
  * A task of an app: callable like the function it was made from, and with Celery's ways to send it. Types
  * flow from the function; canvas/types.ts checks what is built from it.
  */
+import { createHash } from 'node:crypto'
 import { stringifyJson } from '@celeriac/messaging/internal'
 import {
   call,
@@ -15,10 +16,9 @@ import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
 import type { UniqueOptions } from '../client/unique.ts'
 import { bindArguments, parameterNames } from '../execution/bind.ts'
 import { directContext } from '../execution/direct-context.ts'
-import { redacted } from '../execution/redact.ts'
+import { describeRedacted } from '../execution/redact.ts'
 import type { Runnable, RunOptions } from '../execution/runnable.ts'
 import { checkedArguments } from '../execution/validate.ts'
-import { describeArgs, describeKwargs } from '../kernel/describe.ts'
 import { TasksError } from '../kernel/errors.ts'
 import type { Member } from '../result/group-result.ts'
 import type { Celeriac, SendOptions } from './app.ts'
@@ -45,6 +45,7 @@ interface Callee {
   /** Positional arguments a call must have; undefined where nothing is known. */
   readonly required: number | undefined
   readonly schema: RunOptions['args']
+  readonly redact: RunOptions['redact']
   readonly shadowName: TaskOptions['shadowName']
   readonly run: Runnable['run']
 }
@@ -73,14 +74,11 @@ export function makeTask<Name extends string, F extends AnyFunction>(
     run: run as unknown as Runnable['run'],
     declared: {
       delivery,
-      unique: unique && { options: unique, keyOf: keyMaker(name, params, unique) },
-      describe:
-        redact?.args === undefined
-          ? undefined
-          : (one) => {
-              const { args, kwargs } = redacted(one, redact, params)
-              return { argsRepr: describeArgs(args), kwargsRepr: describeKwargs(kwargs) }
-            },
+      unique: unique && {
+        options: unique,
+        keyOf: shortKey(keyMaker(name, params, unique), redact?.args !== undefined),
+      },
+      describe: (one) => describeRedacted(one, redact, params),
     },
   }
   app.registry.add(runnable)
@@ -90,10 +88,26 @@ export function makeTask<Name extends string, F extends AnyFunction>(
     params,
     required: requiredOf(options, run),
     schema: running.args,
+    redact: running.redact,
     shadowName: options.shadowName,
     run: runnable.run,
   }
   return taskFront(app, callee) as unknown as Task<Name, F>
+}
+
+/** Longest key that travels as it is: it is a header, and a name in the store. */
+const longestKey = 200
+
+/** Long keys, and those made of secrets, as their digest. */
+function shortKey(
+  keyOf: (call: PlannedCall) => string,
+  isSecret: boolean,
+): (call: PlannedCall) => string {
+  return (one) => {
+    const key = keyOf(one)
+    if (!isSecret && key.length <= longestKey) return key
+    return `sha256:${createHash('sha256').update(key).digest('hex')}`
+  }
 }
 
 /** Calls with the same text are the same. */
@@ -135,12 +149,23 @@ export function taskDefiner(app: Celeriac): DefineTask {
 /** The front of a task that lives elsewhere: everything but calling it here. */
 export function remoteFront(app: Celeriac, name: string, options: TaskOptions = {}): object {
   const { running, delivery } = splitOptions(name, options)
+  if (running.unique) {
+    throw new TasksError(
+      'TASKS_NOT_SUPPORTED',
+      `'${name}' lives elsewhere, where nobody looks after keys: it cannot be unique`,
+    )
+  }
+  app.registry.declare(name, {
+    delivery,
+    describe: (one) => describeRedacted(one, running.redact, options.params),
+  })
   return taskFront(app, {
     name,
     delivery,
     params: options.params,
     required: undefined,
     schema: running.args,
+    redact: running.redact,
     shadowName: options.shadowName,
     run: () => {
       throw new TasksError(
@@ -264,7 +289,8 @@ function checkCount(
 }
 
 /** The schema sees the arguments where they are given, too; what it makes of them is made where they are used. */
-async function checkCall({ name, params, schema }: Callee, one: Signature): Promise<void> {
+async function checkCall({ name, params, schema, redact }: Callee, one: Signature): Promise<void> {
   if (one.kind !== 'call') return
-  await checkedArguments(name, schema!, bindArguments(name, params, one.args, one.kwargs))
+  const args = bindArguments(name, params, one.args, one.kwargs)
+  await checkedArguments(name, schema!, args, redact)
 }

@@ -39,6 +39,8 @@ export interface ChordPart {
   readonly body: WireSignature
   /** Workflow of the part; the body joins it. */
   readonly rootId: string
+  /** Of the part's message; a body may inherit it. */
+  readonly priority?: number | undefined
 }
 
 /** A task that will never run because one before it failed; its record gets the same failure. */
@@ -121,10 +123,12 @@ function afterFailure(meta: TaskMeta, { embed }: TaskPayload, context: NextConte
 }
 
 function partsOf(meta: TaskMeta, body: WireSignature | null): ChordPart[] {
-  const { id: taskId, groupId, groupIndex, rootId } = meta
+  const { id: taskId, groupId, groupIndex, rootId, priority } = meta
   // A body without a group has nothing to be counted under.
   if (body === null || groupId === undefined) return []
-  return [{ taskId, groupId, groupIndex, body, rootId }]
+  return [
+    { taskId, groupId, groupIndex, body, rootId, ...(priority !== undefined && { priority }) },
+  ]
 }
 
 function childOf(meta: TaskMeta, context: NextContext): PlanContext {

@@ -26,12 +26,11 @@ import type { Route } from '../routing/router.ts'
 /** What the declaration of a task says of its messages. */
 export interface Declared {
   readonly delivery: DeliveryOptions
-  /** The texts shown for its arguments, where some of them are secret. */
   /** Only one call of a kind: what makes a call of that kind, and what becomes of the others. */
   readonly unique?:
     { readonly options: UniqueOptions; keyOf(call: PlannedCall): string } | undefined
-  readonly describe?:
-    ((call: PlannedCall) => Pick<DeliveryOptions, 'argsRepr' | 'kwargsRepr'>) | undefined
+  /** The texts shown for its arguments, where some of them are secret. */
+  describe?(call: PlannedCall): Pick<DeliveryOptions, 'argsRepr' | 'kwargsRepr'> | undefined
 }
 
 /** What the outbox needs of the app. */

@@ -1,5 +1,12 @@
 /** Anything a task throws → what is to become of it. Pure, but for the source of randomness it is given. */
-import { isSteering, MaxRetriesExceededError, Retry, type RetryOptions } from '../kernel/errors.ts'
+import { describe } from '../kernel/describe.ts'
+import {
+  isSteering,
+  MaxRetriesExceededError,
+  Retry,
+  TasksError,
+  type RetryOptions,
+} from '../kernel/errors.ts'
 import type { Signature } from '../canvas/index.ts'
 import type { ErrorMatcher, RunOptions } from './runnable.ts'
 
@@ -62,6 +69,7 @@ function countdownOf(
 
 /** What `retry()` throws: another attempt, or the end of trying. */
 export function nextAttempt(attempt: Attempt, options: RunOptions, asked: RetryOptions): Error {
+  checkAsked(attempt.task, asked)
   const limit = asked.maxRetries !== undefined ? asked.maxRetries : (options.maxRetries ?? 3)
   const allowed = options.maxRetries === null && asked.maxRetries === undefined ? null : limit
   if (allowed !== null && attempt.retries >= allowed) {
@@ -71,6 +79,25 @@ export function nextAttempt(attempt: Attempt, options: RunOptions, asked: RetryO
   const why = asked.cause instanceof Error ? asked.cause.message : 'the task is to be retried'
   const countdown = asked.countdown ?? options.defaultRetryDelay ?? 180
   return new Retry(why, asked.eta ? asked : { ...asked, countdown })
+}
+
+/** Throws `TASKS_ARGUMENTS_INVALID` for what no message could carry, or no worker read. */
+function checkAsked(task: string, { eta, countdown, args, kwargs }: RetryOptions): void {
+  const wrong = (what: string, found: unknown): TasksError =>
+    new TasksError(
+      'TASKS_ARGUMENTS_INVALID',
+      `${task}: a retry needs ${what}, not ${describe(found)}`,
+    )
+  if (eta !== undefined && !(eta instanceof Date && Number.isFinite(eta.getTime())))
+    throw wrong('a valid Date as its eta', eta)
+  if (countdown !== undefined && !Number.isFinite(countdown))
+    throw wrong('a number of seconds as its countdown', countdown)
+  if (args !== undefined && !Array.isArray(args)) throw wrong('a list as its args', args)
+  if (
+    kwargs !== undefined &&
+    (typeof kwargs !== 'object' || kwargs === null || Array.isArray(kwargs))
+  )
+    throw wrong('an object as its kwargs', kwargs)
 }
 
 /** Exponential with full jitter: failures that happened together must not come back together. */

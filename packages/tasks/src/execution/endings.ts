@@ -4,8 +4,9 @@
  */
 import type { Ambient, Logger } from '@celeriac/messaging'
 import { replacement, retryCall, taskTree, type Finished, type Signature } from '../canvas/index.ts'
-import type { RetryChange } from '../canvas/index.ts'
-import type { Sending } from '../client/outbox.ts'
+import type { Plan, RetryChange } from '../canvas/index.ts'
+import type { Declared, Sending } from '../client/outbox.ts'
+import { inheritPriority } from '../client/priority.ts'
 import type { Config } from '../config/options.ts'
 import { describe } from '../kernel/describe.ts'
 import { InvalidTaskError, type Retry } from '../kernel/errors.ts'
@@ -14,6 +15,7 @@ import { encodeFailure } from '../protocol/failures.ts'
 import type { Thrown } from './classify.ts'
 import type { Follower } from './follow.ts'
 import type { Recorder } from './record.ts'
+import { redactionOf } from './redact.ts'
 import { emptyReport, recordOf, requestOf, storesState, type Running } from './running.ts'
 import { orUnrecorded, Unrecorded } from './unrecorded.ts'
 
@@ -24,6 +26,8 @@ export interface EndingServices {
   readonly recorder: Recorder
   readonly log: Logger
   readonly replyTo: string
+  /** What messages of a task get from its declaration. */
+  readonly declared: (task: string) => Declared | undefined
   /** Results are kept whatever tasks and messages say: those of eager runs. */
   readonly keepsAll?: boolean
 }
@@ -50,9 +54,9 @@ export class Endings {
     return { ...this.report(running), state: 'SUCCESS', summary: this.#summary(running, value) }
   }
 
-  #summary({ runnable }: Running, value: unknown): string {
-    const { redact, resultReprMaxsize: maxLength } = runnable?.options ?? {}
-    if (redact?.result) return "'***'"
+  #summary({ runnable, payload }: Running, value: unknown): string {
+    const maxLength = runnable?.options.resultReprMaxsize
+    if (redactionOf(runnable, payload)?.result) return "'***'"
     if (value === undefined) return 'None'
     return maxLength === undefined ? describe(value) : describe(value, { maxLength })
   }
@@ -165,13 +169,20 @@ export class Endings {
     try {
       await orUnrecorded(async () => {
         const context = { nextId: ambient.nextId, replyTo }
-        await this.#services.outbox.send(replacement(meta, payload, signature, context))
+        const plan = replacement(meta, payload, signature, context)
+        await this.#services.outbox.send(this.inherit(plan, meta.priority))
       })
       return report
     } catch (thrown) {
       if (thrown instanceof Unrecorded) return { ...report, unrecorded: thrown.message }
       return await this.failure(running, thrown, false)
     }
+  }
+
+  /** What follows a task of this priority, with it where the settings say so. */
+  inherit(plan: Plan, priority: number | undefined): Plan {
+    const { config, declared } = this.#services
+    return config.taskInheritParentPriority ? inheritPriority(plan, priority, declared) : plan
   }
 
   stores(running: Running, state: string): boolean {

@@ -4,6 +4,7 @@ import type { Call } from '../canvas/index.ts'
 import { decodeFailure, type Failure } from '../protocol/failures.ts'
 import { bindArguments } from './bind.ts'
 import { directContext } from './direct-context.ts'
+import type { Limited } from './hooks.ts'
 import type { Runnable } from './runnable.ts'
 
 /** What failed: a task that ran, or the body of a chord that never will. */
@@ -39,6 +40,7 @@ export async function callErrback(
   failed: FailedTask,
   { exception, traceback }: Failure,
   log: Logger,
+  limited: Limited = async (call) => void (await call()),
 ): Promise<void> {
   if (!runnable) return
   try {
@@ -47,10 +49,8 @@ export async function callErrback(
     const room = takesAll ? known.length : runnable.params!.length - args.length
     const lead = immutable ? [] : known.slice(0, Math.max(0, room))
     const all = bindArguments(task, runnable.params, [...lead, ...args], kwargs)
-    await runnable.run.apply(
-      directContext(task, () => log),
-      all,
-    )
+    const context = directContext(task, () => log)
+    await limited(() => runnable.run.apply(context, all))
   } catch (error) {
     log.error('an error callback failed', {
       task,

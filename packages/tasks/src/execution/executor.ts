@@ -10,11 +10,12 @@ import type { ExecutionReport } from '../kernel/report.ts'
 import type { AppSignals } from '../kernel/signals.ts'
 import { formatIso } from '../protocol/times.ts'
 import { bindArguments } from './bind.ts'
-import { classify } from './classify.ts'
+import { classify, type Thrown } from './classify.ts'
 import { within, type Execution } from './context.ts'
 import { Endings, type EndingServices } from './endings.ts'
 import { callErrback, isCalledInPlace } from './errback.ts'
-import { callHooks, hasHooks } from './hooks.ts'
+import { callHooks, hasHooks, type Limited } from './hooks.ts'
+import { atMost } from './limit.ts'
 import { checkedArguments, checkedResult } from './validate.ts'
 import { contextOf, type ContextServices } from './task-context.ts'
 import { Follower } from './follow.ts'
@@ -57,8 +58,13 @@ export class Executor {
       nextId: services.ambient.nextId,
       dateDone: () => formatIso(services.ambient.clock.now()),
       isInline: (errback) => isCalledInPlace(services.find(errback.task), errback),
-      callInline: (errback, failed, failure) =>
-        callErrback(services.find(errback.task), errback, failed, failure, services.log),
+      inherit: (plan, priority) => this.#endings.inherit(plan, priority),
+      callInline: async (errback, failed, failure) => {
+        const runnable = services.find(errback.task)
+        const seconds = runnable?.options.timeLimit ?? services.config.taskTimeLimit
+        const limited: Limited = (call) => atMost(services.ambient.clock, seconds, call)
+        await callErrback(runnable, errback, failed, failure, services.log, limited)
+      },
     })
     this.#endings = new Endings(services, this.follower)
     this.#contexts = {
@@ -74,6 +80,30 @@ export class Executor {
 
   /** Runs a job; never rejects. */
   readonly execute = async (job: JobMessage, control: JobControl): Promise<ExecutionReport> => {
+    try {
+      return await this.#execute(job, control)
+    } catch (error) {
+      return await this.#undecided(job, control, error)
+    }
+  }
+
+  /**
+   * What a task threw cannot even be looked at, or its declaration is broken: that fails this task, and nothing
+   * else. What cannot be failed either is rejected, so that its message is put aside.
+   */
+  async #undecided(job: JobMessage, control: JobControl, error: unknown): Promise<ExecutionReport> {
+    const { log } = this.#services
+    const reason = error instanceof Error ? error.message : String(error)
+    log.error('the end of a task could not be decided', { id: job.headers['id'], reason })
+    if (!control.finish()) return refusedReport(job, 'given up before')
+    try {
+      return await this.fail(job, error)
+    } catch {
+      return refusedReport(job, reason)
+    }
+  }
+
+  async #execute(job: JobMessage, control: JobControl): Promise<ExecutionReport> {
     const loading = loadCodec(job, this.#services.codec)
     // What could not be loaded is said by decoding.
     if (loading) await loading.catch(() => undefined)
@@ -85,7 +115,7 @@ export class Executor {
       const unknown = new NotRegistered(meta.task, suggest(meta.task))
       return await this.#endings.failure(running, unknown, false)
     }
-    const unique = UniqueRun.of(running, this.#services.uniqueKeys, this.#services.ambient)
+    const unique = this.#uniqueRun(running, control)
     if (unique) return await this.#executeUnique(unique, running, runnable, control)
     return await this.#executeOne(running, runnable, control)
   }
@@ -116,17 +146,30 @@ export class Executor {
       if (thrown instanceof Unrecorded) return this.#endings.unrecorded(running, thrown)
       return await this.#endings.failure(running, thrown, false)
     }
-    const report = await this.#executeOne(running, runnable, control)
-    const again = report.state === 'RETRY' || report.unrecorded !== undefined || report.requeue
+    let again = false
+    try {
+      const report = await this.#executeOne(running, runnable, control)
+      again = report.state === 'RETRY' || report.unrecorded !== undefined || report.requeue
+      return report
+    } finally {
+      await this.#giveBack(unique, running, again)
+    }
+  }
+
+  #uniqueRun(running: Running, control?: JobControl): UniqueRun | undefined {
+    const { uniqueKeys, ambient } = this.#services
+    return UniqueRun.of(running, uniqueKeys, ambient, control)
+  }
+
+  async #giveBack(unique: UniqueRun, { meta }: Running, again: boolean): Promise<void> {
     await unique.end(again).catch((error: unknown) =>
       // Its time is short, and nobody else can be harmed.
       this.#services.log.warn('the key of a unique task could not be given back', {
-        task: report.task,
-        id: report.id,
+        task: meta.task,
+        id: meta.id,
         reason: error instanceof Error ? error.message : String(error),
       }),
     )
-    return report
   }
 
   async #executeOne(
@@ -151,7 +194,7 @@ export class Executor {
 
   /** Hooks and signals, once the end is recorded. */
   async #tell({ report, value }: Ended, execution: Execution, runnable: Runnable): Promise<void> {
-    const { signals, log } = this.#services
+    const { signals, log, ambient, config } = this.#services
     const { request } = execution.context
     const { state, id, task } = report
     if (report.unrecorded === undefined) {
@@ -165,8 +208,13 @@ export class Executor {
       if (
         hasHooks(runnable.options) &&
         (state === 'SUCCESS' || state === 'RETRY' || state === 'FAILURE')
-      )
-        await callHooks(runnable.options, execution, { state, value }, log)
+      ) {
+        // The task's own limit ended with the task; each of these has it anew.
+        const { timeLimit = config.taskTimeLimit } = runnable.options
+        const seconds = request.timeLimit[0] ?? timeLimit
+        const limited: Limited = (call) => atMost(ambient.clock, seconds, call)
+        await callHooks(runnable.options, execution, { state, value }, log, limited)
+      }
     }
     if (signals.has('taskPostrun'))
       signals.emit('taskPostrun', {
@@ -190,7 +238,11 @@ export class Executor {
     if (loading) await loading.catch(() => undefined)
     const running = this.#begin(job)
     if ('refused' in running) return running.refused
-    return await this.#endings.failure(running, error, false, state)
+    const report = await this.#endings.failure(running, error, false, state)
+    // It may never have begun: others must not wait for its key.
+    const unique = this.#uniqueRun(running)
+    if (unique) await this.#giveBack(unique, running, report.unrecorded !== undefined)
+    return report
   }
 
   #begin(job: JobMessage): Running | { readonly refused: ExecutionReport } {
@@ -208,7 +260,7 @@ export class Executor {
     control: JobControl,
     execution: Execution,
   ): Promise<Ended> {
-    const { config, ambient } = this.#services
+    const { config } = this.#services
     let value: unknown
     try {
       if (runnable.options.trackStarted ?? config.taskTrackStarted) {
@@ -223,13 +275,7 @@ export class Executor {
       if (!control.finish()) return { report: this.#endings.abandoned(running), value: thrown }
       if (thrown instanceof Unrecorded)
         return { report: this.#endings.unrecorded(running, thrown), value: thrown }
-      const means = classify(
-        thrown,
-        attemptOf(running),
-        runnable.options,
-        ambient.random,
-        config.taskAutoretryBackoff,
-      )
+      const means = this.#meaning(running, runnable, thrown)
       const report = await this.#endings.thrown(running, means)
       return {
         report,
@@ -238,17 +284,30 @@ export class Executor {
     }
   }
 
+  /** What decides over errors may throw itself (a test in `throws`, say): then the error is a plain failure. */
+  #meaning(running: Running, { options }: Runnable, thrown: unknown): Thrown {
+    const { config, ambient, log } = this.#services
+    const attempt = attemptOf(running)
+    try {
+      return classify(thrown, attempt, options, ambient.random, config.taskAutoretryBackoff)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      log.error('what an error means could not be decided', { ...attempt, reason })
+      return { kind: 'failure', error: thrown, expected: false }
+    }
+  }
+
   async #call(running: Running, runnable: Runnable, execution: Execution): Promise<unknown> {
     const { payload, meta } = running
     const { context } = execution
-    const { before, args: schema, result } = runnable.options
+    const { before, args: schema, result, redact } = runnable.options
     const bound = bindArguments(meta.task, runnable.params, payload.args, payload.kwargs)
-    const args = schema ? await checkedArguments(meta.task, schema, bound) : bound
+    const args = schema ? await checkedArguments(meta.task, schema, bound, redact) : bound
     const value = await within(execution, async () => {
       if (before) await before.call(context, context.request)
       return await runnable.run.apply(context, args)
     })
-    return result ? await checkedResult(meta.task, result, value) : value
+    return result ? await checkedResult(meta.task, result, value, redact) : value
   }
 }
 

@@ -15,6 +15,7 @@ import {
   type Finished,
   type JoinContext,
   type Next,
+  type Plan,
   type ResultTree,
 } from '../canvas/index.ts'
 import { readBlock, type Block } from '../client/offload.ts'
@@ -25,6 +26,7 @@ import type { WireSignature } from '../protocol/task-message.ts'
 import { encodeFailure, exceptionRepr, readException, type Failure } from '../protocol/failures.ts'
 import type { FailedTask } from './errback.ts'
 import type { PartResult, Patience, Recorder } from './record.ts'
+import { unlessUnrecorded } from './unrecorded.ts'
 
 export interface FollowServices {
   readonly outbox: Sending
@@ -36,6 +38,8 @@ export interface FollowServices {
   dateDone(): string
   /** True for error callbacks that are registered here and take (request, error, traceback). */
   isInline(errback: Call): boolean
+  /** What follows a task of this priority, with it where the settings say so. */
+  inherit(plan: Plan, priority: number | undefined): Plan
   callInline(errback: Call, failed: FailedTask, failure: Failure): Promise<void>
 }
 
@@ -52,12 +56,14 @@ export class Follower {
   next(finished: Finished): Next {
     const { callbacks, errbacks, chain, chord } = finished.payload.embed
     if (!callbacks?.length && !errbacks?.length && !chain?.length && !chord) return nothing
-    const { nextId, replyTo } = this.#services
-    return next(finished, {
+    const { nextId, replyTo, inherit } = this.#services
+    const decided = next(finished, {
       nextId,
       replyTo,
       isInline: (errback) => this.#services.isInline(errback),
     })
+    const { priority } = finished.meta
+    return { ...decided, plans: decided.plans.map((plan) => inherit(plan, priority)) }
   }
 
   /** Before the outcome is stored: sends what follows. */
@@ -81,10 +87,12 @@ export class Follower {
     request?: FailedTask,
   ): Promise<void> {
     await this.#fail(decided.failed, failure)
-    await this.before(decided)
+    // Who waits for a chord or a later step is told, even when an error callback can never be sent.
+    const unsent = await unlessUnrecorded(() => this.before(decided))
     for (const { errback, failed } of decided.inline)
       await this.#services.callInline(errback, request ?? failed, failure)
     await this.#countAll(decided.parts, state, failure.exception)
+    if (unsent) throw unsent.error
   }
 
   async #countAll(parts: readonly ChordPart[], state: string, value: unknown): Promise<void> {
@@ -121,7 +129,8 @@ export class Follower {
     if (broken) return await this.#breakChord(part.body, broken, context)
     const results = await this.#results(part.groupId, parts)
     if (results instanceof ChordError) return await this.#failBody(part.body, results, context)
-    await this.#services.outbox.send(chordBody(part.body, results, context))
+    const planned = chordBody(part.body, results, context)
+    await this.#services.outbox.send(this.#services.inherit(planned, part.priority))
     await (await recorder.backend()).endCountdown(part.groupId)
   }
 

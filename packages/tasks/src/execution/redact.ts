@@ -1,5 +1,6 @@
 /** Arguments as others may see them: what a task marks as secret is hidden. Pure. */
-import type { Redaction } from './runnable.ts'
+import { describeArgs, describeKwargs } from '../kernel/describe.ts'
+import type { Redaction, Runnable } from './runnable.ts'
 
 const hidden = '***'
 
@@ -29,4 +30,23 @@ export function redacted(
       }),
     ),
   }
+}
+
+/** What is secret about this call of a task. */
+export function redactionOf(
+  runnable: Pick<Runnable, 'options' | 'redactFor'> | undefined,
+  call: Arguments,
+): Redaction | undefined {
+  return runnable?.redactFor?.(call) ?? runnable?.options.redact
+}
+
+/** The texts shown for arguments of which some are secret; undefined where none is. */
+export function describeRedacted(
+  call: Arguments,
+  redact: Redaction | undefined,
+  params: readonly string[] | undefined,
+): { readonly argsRepr: string; readonly kwargsRepr: string } | undefined {
+  if (redact?.args === undefined) return undefined
+  const { args, kwargs } = redacted(call, redact, params)
+  return { argsRepr: describeArgs(args), kwargsRepr: describeKwargs(kwargs) }
 }

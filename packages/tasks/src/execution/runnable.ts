@@ -5,6 +5,7 @@ import type { Declared } from '../client/outbox.ts'
 import type { UniqueOptions } from '../client/unique.ts'
 import type { Schema } from '../kernel/schema.ts'
 import type { TaskContext, TaskRequest } from './context.ts'
+import type { Arguments } from './redact.ts'
 
 export interface Runnable {
   readonly name: string
@@ -12,6 +13,8 @@ export interface Runnable {
   /** Names of the function's parameters, in order; undefined when they cannot be told. */
   readonly params: readonly string[] | undefined
   readonly run: (this: TaskContext, ...args: unknown[]) => unknown
+  /** What is secret about one call, for tasks that call others; else what the options say. */
+  redactFor?(call: Arguments): Redaction | undefined
   /** What its messages get from its declaration. */
   readonly declared: Declared
 }

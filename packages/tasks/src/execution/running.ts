@@ -10,7 +10,7 @@ import { decodeMeta, decodePayload, decodeProtocol1, type TaskResult } from '../
 import type { TaskMeta, TaskPayload } from '../protocol/task-message.ts'
 import { formatIso } from '../protocol/times.ts'
 import type { TaskRequest } from './context.ts'
-import { redacted } from './redact.ts'
+import { redacted, redactionOf } from './redact.ts'
 import type { Runnable } from './runnable.ts'
 
 export interface Running {
@@ -124,7 +124,7 @@ export function recordOf(
     ...(config.resultExtended && {
       extended: {
         name: meta.task,
-        ...redacted(payload, runnable?.options.redact, runnable?.params),
+        ...redacted(payload, redactionOf(runnable, payload), runnable?.params),
         worker: job.hostname,
         retries: meta.retries,
         queue: job.delivery.routingKey,

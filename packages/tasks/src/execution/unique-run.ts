@@ -1,6 +1,7 @@
 /** The run of a unique task: it begins when its key is free, keeps the key while it runs, and gives it back. */
 import type { Ambient } from '@celeriac/messaging'
 import { claimOf, renewMs, uniqueHeader, type Claim, type UniqueKeys } from '../client/unique.ts'
+import type { JobControl } from '../kernel/job.ts'
 import type { Running } from './running.ts'
 
 /** Pause before a task whose key is taken asks again. */
@@ -11,6 +12,7 @@ export class UniqueRun {
   readonly #claim: Claim
   readonly #id: string
   readonly #ambient: Ambient
+  readonly #control: JobControl | undefined
   #cancel: (() => void) | undefined
   #isOver = false
 
@@ -19,14 +21,22 @@ export class UniqueRun {
     { meta, runnable }: Running,
     keys: UniqueKeys,
     ambient: Ambient,
+    control?: JobControl,
   ): UniqueRun | undefined {
     const options = runnable?.options.unique
     const key = options && meta.headers[uniqueHeader]
     if (options === undefined || typeof key !== 'string') return undefined
-    return new UniqueRun(keys, claimOf(meta.task, key, options), meta.id, ambient)
+    return new UniqueRun(keys, claimOf(meta.task, key, options), meta.id, ambient, control)
   }
 
-  private constructor(keys: UniqueKeys, claim: Claim, id: string, ambient: Ambient) {
+  private constructor(
+    keys: UniqueKeys,
+    claim: Claim,
+    id: string,
+    ambient: Ambient,
+    control: JobControl | undefined,
+  ) {
+    this.#control = control
     this.#keys = keys
     this.#claim = claim
     this.#id = id
@@ -48,6 +58,8 @@ export class UniqueRun {
 
   #renewLater(): void {
     const renew = async (): Promise<void> => {
+      // One that was given up may never return; its key is not its own any more.
+      if (this.#control?.abandoned) return
       // The lease outlasts a renewal that fails; the next one may succeed.
       await this.#keys.renew(this.#claim, this.#id).catch(() => undefined)
       if (!this.#isOver) this.#renewLater()

@@ -40,3 +40,16 @@ export async function orUnrecorded<T>(work: () => Promise<T>): Promise<T> {
     throw isOutage(error) ? new Unrecorded(error) : error
   }
 }
+
+/** What can never succeed, as a value; throws `Unrecorded` like `orUnrecorded`. */
+export async function unlessUnrecorded(
+  work: () => Promise<void>,
+): Promise<{ readonly error: unknown } | undefined> {
+  try {
+    await orUnrecorded(work)
+    return undefined
+  } catch (error) {
+    if (error instanceof Unrecorded) throw error
+    return { error }
+  }
+}

@@ -9,11 +9,12 @@ export type Checked =
   /** A sentence for each thing that is wrong, with the path to it. */
   | { readonly ok: false; readonly problems: string }
 
-/** Never throws for a value; rejects when the schema itself does. */
-export async function check(schema: Schema, value: unknown): Promise<Checked> {
+/** Never throws for a value; rejects when the schema itself does. Texts of libraries may quote what is secret. */
+export async function check(schema: Schema, value: unknown, isSecret = false): Promise<Checked> {
   const result = await schema['~standard'].validate(value)
   if (result.issues === undefined) return { ok: true, value: result.value }
-  const problems = result.issues.map(({ message, path }) => {
+  const problems = result.issues.map(({ message: said, path }) => {
+    const message = isSecret ? 'is not what it should be' : said
     const keys = (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part))
     return keys.length === 0 ? message : `${keys.join('.')}: ${message}`
   })

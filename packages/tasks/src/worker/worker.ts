@@ -198,9 +198,11 @@ export class Worker {
     await Promise.race([this.#whenIdle(), grace])
     if (this.#running.size > 0) await pool.terminate()
     await Promise.race([this.#whenIdle(), sleep(clock, settleLimitMs, over.signal)])
-    over.abort()
     await this.#consumer?.stop()
-    await pool.stop()
+    // What still cannot be recorded (the store of results may be away) has its message handed out again.
+    const isStuck = this.#running.size > 0
+    await Promise.race([pool.stop(), ...(isStuck ? [sleep(clock, againPauseMs, over.signal)] : [])])
+    over.abort()
     this.#state = 'stopped'
     this.signals.emit('workerStopped', {})
   }

@@ -3,6 +3,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { aptInstall } from './apt.mjs'
 import { freePort } from './probe.mjs'
 import { isAlive, run, which } from './process.mjs'
@@ -216,6 +217,9 @@ function likeAPowerCut(server) {
     const rest = childrenOf(server.pid)
     await kill9()
     for (const pid of rest) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+    // It refuses to start while any of them is there, or its file names a process that is.
+    for (let i = 0; i < 100 && rest.some(isAlive); i++) await sleep(50)
+    fs.rmSync(path.join(server.record().dir, 'data', 'postmaster.pid'), { force: true })
   }
   server.dispose = async () => {
     if (server.pid !== undefined && isAlive(server.pid)) await server.kill9()

@@ -149,7 +149,7 @@ function describe(
       beat: given.beat === true,
       queues: services.queues.consumed,
       tasks:
-        given.loglevel === 'debug' ? names : names.filter((name) => !name.startsWith('celery.')),
+        given.loglevel === 'debug' ? names : names.filter((name) => !/^celer(y|iac)\./.test(name)),
     },
     colours(globals.color && process.stdout.isTTY),
   )

@@ -42,7 +42,7 @@ export const list: Command = {
         await loadIncluded(app)
         const all = options['all'] === true
         const { names } = app.registry
-        print(names.filter((name) => all || !name.startsWith('celery.')).join('\n'))
+        print(names.filter((name) => all || !/^celer(y|iac)\./.test(name)).join('\n'))
       }
       return exitCodes.ok
     } finally {

@@ -1,5 +1,7 @@
 /** Python's keyword arguments, in a call: `add.s(2, kw({ debug: true }))`. */
 import type { Keywords } from '../canvas/types.ts'
+import { describe } from '../kernel/describe.ts'
+import { TasksError } from '../kernel/errors.ts'
 
 const mark = Symbol.for('celeriac.kwargs')
 
@@ -16,7 +18,13 @@ export function splitKw(args: readonly unknown[]): {
   readonly positional: readonly unknown[]
   readonly kwargs: Readonly<Record<string, unknown>>
 } {
-  const last = args.at(-1)
+  if (!Array.isArray(args)) {
+    throw new TasksError(
+      'TASKS_ARGUMENTS_INVALID',
+      `arguments must be a list, such as [1, 2], not ${describe(args)}`,
+    )
+  }
+  const last: unknown = args.at(-1)
   if (typeof last !== 'object' || last === null || !(mark in last))
     return { positional: args, kwargs: none }
   return { positional: args.slice(0, -1), kwargs: { ...last } }

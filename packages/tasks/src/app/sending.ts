@@ -4,6 +4,7 @@ import { inheritPriority } from '../client/priority.ts'
 import { admission } from '../client/admission.ts'
 import type { Signature } from '../canvas/signature.ts'
 import { currentExecution } from '../execution/context.ts'
+import { describe } from '../kernel/describe.ts'
 import { TasksError } from '../kernel/errors.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { resultOf, type Member } from '../result/group-result.ts'
@@ -25,6 +26,12 @@ export function planOf(signature: Signature, options: SendOptions, services: Ser
     stamps,
     ...given
   } = options
+  if (typeof (signature as Partial<Signature> | null | undefined)?.kind !== 'string') {
+    throw new TasksError(
+      'TASKS_SIGNATURE_INVALID',
+      `expected a signature, such as task.s(…), found ${describe(signature)}`,
+    )
+  }
   const request = currentExecution()?.context.request
   const planned = plan(stamps ? stamp(signature, stamps) : signature, {
     nextId: taskId === undefined ? services.ambient.nextId : firstThen(taskId, services),

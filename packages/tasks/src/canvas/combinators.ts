@@ -40,12 +40,12 @@ export function chord(header: Signature | Iterable<Signature>, body: Signature):
 
 /** One message that calls the task once for each item, one after the other; the results as a list. */
 export function xmap(task: Signature, items: Iterable<unknown>): Call {
-  return call('celery.map', { kwargs: { task: toWire(task), it: [...items] } }, true)
+  return call('celery.map', { kwargs: { task: toWire(task), it: listOf(items) } }, true)
 }
 
 /** Like `xmap`, each item being the list of arguments of a call. */
 export function xstarmap(task: Signature, items: Iterable<readonly unknown[]>): Call {
-  return call('celery.starmap', { kwargs: { task: toWire(task), it: [...items] } }, true)
+  return call('celery.starmap', { kwargs: { task: toWire(task), it: listOf(items) } }, true)
 }
 
 /** `xstarmap` in messages of `size` items each; sent as a group. */
@@ -56,7 +56,13 @@ export function chunks(task: Signature, items: Iterable<readonly unknown[]>, siz
       `chunks must have a whole number of items of at least 1, not ${size}`,
     )
   }
-  return call('celery.chunks', { kwargs: { task: toWire(task), it: [...items], n: size } }, true)
+  return call('celery.chunks', { kwargs: { task: toWire(task), it: listOf(items), n: size } }, true)
+}
+
+function listOf<T>(items: Iterable<T>): T[] {
+  if (typeof (items as Partial<Iterable<T>> | null | undefined)?.[Symbol.iterator] === 'function')
+    return [...items]
+  throw new TasksError('TASKS_ARGUMENTS_INVALID', `expected a list of items, found ${typeof items}`)
 }
 
 /** A copy with countdowns rising up to `stop`, in seconds, so that the members do not start all at once. */

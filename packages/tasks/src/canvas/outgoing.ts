@@ -1,5 +1,7 @@
 /** A planned call and the time → the task as it goes out. The last pure step before routing and encoding. */
 import type { Properties } from '@celeriac/messaging'
+import { describe } from '../kernel/describe.ts'
+import { TasksError } from '../kernel/errors.ts'
 import type { OutgoingTask } from '../protocol/task-message.ts'
 import { etaText, expiresText } from '../protocol/times.ts'
 import type { PlannedCall } from './plan.ts'
@@ -14,11 +16,12 @@ export interface OutgoingContext {
 /**
  * Makes absolute times of relative ones. Where the call goes (queue, exchange, routing key), how it is
  * written (serializer, compression) and the defaults of its task are the caller's to add. Throws
- * `TASKS_ARGUMENTS_INVALID` for an `eta`, `countdown` or `expires` that is no time.
+ * `TASKS_ARGUMENTS_INVALID` for an `eta`, `countdown` or `expires` that is no time, and for what no worker reads.
  */
 export function outgoing(call: PlannedCall, context: OutgoingContext): OutgoingTask {
   const { options } = call
   const { nowMs } = context
+  checkCall(call)
   return {
     id: call.id,
     task: call.task,
@@ -49,6 +52,38 @@ export function outgoing(call: PlannedCall, context: OutgoingContext): OutgoingT
     properties: options.extra && propertiesOf(options.extra),
   }
 }
+
+/** Found where it is sent: a message that says this is put aside by whoever receives it, and nobody is told. */
+function checkCall({ id, task, args, kwargs, options }: PlannedCall): void {
+  const { priority, headers, timeLimit, softTimeLimit } = options
+  const mustBe = (isRight: boolean, name: string, what: string, found: unknown): void => {
+    if (isRight) return
+    throw new TasksError(
+      'TASKS_ARGUMENTS_INVALID',
+      `${task}: ${name} must be ${what}, not ${describe(found)}`,
+    )
+  }
+  mustBe(typeof task === 'string' && task !== '', 'the name of a task', 'a text', task)
+  mustBe(typeof id === 'string' && id !== '', 'taskId', 'a text that is not empty', id)
+  mustBe(Array.isArray(args), 'args', 'a list', args)
+  mustBe(isObject(kwargs), 'kwargs', 'an object', kwargs)
+  // Python writes None for what was not given.
+  if (isGiven(headers)) mustBe(isObject(headers), 'headers', 'an object', headers)
+  if (isGiven(priority))
+    mustBe(
+      Number.isInteger(priority) && priority! >= 0 && priority! <= 255,
+      'priority',
+      'a whole number from 0 to 255',
+      priority,
+    )
+  for (const [name, limit] of Object.entries({ timeLimit, softTimeLimit }))
+    if (isGiven(limit)) mustBe(Number.isFinite(limit), name, 'a number of seconds', limit)
+}
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null
+
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const known: Readonly<Record<string, keyof Properties>> = {
   message_id: 'messageId',

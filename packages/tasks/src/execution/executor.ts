@@ -148,7 +148,7 @@ export class Executor {
     }
     let again = false
     try {
-      const report = await this.#executeOne(running, runnable, control)
+      const report = await this.#executeOne(running, runnable, control, unique)
       again = report.state === 'RETRY' || report.unrecorded !== undefined || report.requeue
       return report
     } finally {
@@ -176,6 +176,7 @@ export class Executor {
     running: Running,
     runnable: Runnable,
     control: JobControl,
+    unique?: UniqueRun,
   ): Promise<ExecutionReport> {
     const { meta } = running
     const { signals } = this.#services
@@ -187,7 +188,7 @@ export class Executor {
       const { request } = context
       signals.emit('taskPrerun', { id: meta.id, task: meta.task, args, kwargs, request })
     }
-    const ended = await this.#run(running, runnable, control, execution)
+    const ended = await this.#run(running, runnable, control, execution, unique)
     await this.#tell(ended, execution, runnable)
     return ended.report
   }
@@ -259,6 +260,7 @@ export class Executor {
     runnable: Runnable,
     control: JobControl,
     execution: Execution,
+    unique: UniqueRun | undefined,
   ): Promise<Ended> {
     const { config } = this.#services
     let value: unknown
@@ -270,12 +272,16 @@ export class Executor {
       }
       value = await this.#call(running, runnable, execution)
       if (!control.finish()) return { report: this.#endings.abandoned(running), value }
+      // Before anybody can know of the end: who does may send the next one at once.
+      if (unique) await this.#giveBack(unique, running, false)
       return { report: await this.#endings.success(running, value), value }
     } catch (thrown) {
       if (!control.finish()) return { report: this.#endings.abandoned(running), value: thrown }
       if (thrown instanceof Unrecorded)
         return { report: this.#endings.unrecorded(running, thrown), value: thrown }
       const means = this.#meaning(running, runnable, thrown)
+      const comesAgain = means.kind === 'retry' || (means.kind === 'reject' && means.requeue)
+      if (unique && !comesAgain) await this.#giveBack(unique, running, false)
       const report = await this.#endings.thrown(running, means)
       return {
         report,

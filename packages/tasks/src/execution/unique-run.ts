@@ -49,8 +49,9 @@ export class UniqueRun {
     return answer
   }
 
-  /** With `again` it comes back as its own next attempt. */
+  /** With `again` it comes back as its own next attempt. Does nothing the second time. */
   async end(again: boolean): Promise<void> {
+    if (this.#isOver) return
     this.#isOver = true
     this.#cancel?.()
     await this.#keys.end(this.#claim, this.#id, again)

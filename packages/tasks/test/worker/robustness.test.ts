@@ -93,6 +93,44 @@ describe('a task that cannot even be judged', () => {
   })
 })
 
+describe('what is sent', () => {
+  it.each([
+    ['priority', { priority: 'high' }],
+    ['priority', { priority: NaN }],
+    ['priority', { priority: 999 }],
+    ['headers', { headers: 5 }],
+    ['timeLimit', { timeLimit: 'x' }],
+    ['taskId', { taskId: 5 }],
+    ['list', { args: 'ab' }],
+  ])(
+    'is refused when its %s cannot be read: %j',
+    async (name, { args = [1], ...options }: object & { args?: unknown }) => {
+      bench = await setup(() => undefined)
+      const task = bench.app.task('t', (n: number) => n)
+      const sending = task.applyAsync(args as [number], options as never)
+
+      await expect(sending).rejects.toMatchObject({
+        code: 'TASKS_ARGUMENTS_INVALID',
+        message: expect.stringContaining(name),
+      })
+    },
+  )
+
+  it('must be a signature, and items a list', async () => {
+    bench = await setup(() => undefined)
+    const { app } = bench
+    const task = app.task('t', (n: number) => n)
+    const refused = { code: 'TASKS_SIGNATURE_INVALID' }
+
+    await expect(app.send(undefined as never)).rejects.toMatchObject(refused)
+    await expect(app.sendMany([5 as never])).rejects.toMatchObject(refused)
+    await expect(app.apply(null as never)).rejects.toMatchObject(refused)
+    expect(() => task.map(5 as never)).toThrow(
+      expect.objectContaining({ code: 'TASKS_ARGUMENTS_INVALID' }),
+    )
+  })
+})
+
 describe('a declaration', () => {
   it.each([
     { autoretryFor: Error },
@@ -147,6 +185,19 @@ describe('the key of a unique task', () => {
 
     expect(await isFree(() => once.delay(1))).toBe(true)
     expect(await isFree(() => once.delay(2))).toBe(true)
+  })
+
+  it('is free before anybody can know of the end', async () => {
+    const [once, boom] = await started((app) => [
+      app.task('once', { unique: {} }, () => 1),
+      app.task('boom', { unique: {} }, (): number => {
+        throw new Error('boom')
+      }),
+    ])
+    for (let i = 0; i < 30; i++) {
+      expect(await (await once!.delay()).get({ timeout })).toBe(1)
+      await expect((await boom!.delay()).get({ timeout })).rejects.toThrow('boom')
+    }
   })
 
   it('is short, and shows no secret', async () => {

@@ -3,6 +3,7 @@ import { didYouMean } from '@celeriac/messaging/internal'
 import type { Runnable } from '../execution/runnable.ts'
 import type { Declared } from '../client/outbox.ts'
 import type { AnnotationsSetting } from '../config/options/structures.ts'
+import { describeRedacted } from '../execution/redact.ts'
 import { splitOptions, type TaskOptions } from './task-options.ts'
 import { NotRegistered, TasksError } from '../kernel/errors.ts'
 
@@ -65,11 +66,22 @@ export class Registry {
         laid[camelCase(attribute)] ??= value
     }
     const { running, delivery } = splitOptions(name, laid as TaskOptions)
+    const { redact, unique } = running
+    if (unique) {
+      throw new TasksError(
+        'TASKS_CONFIG_INVALID',
+        `taskAnnotations cannot make '${name}' unique; that is declared with the task`,
+      )
+    }
     const all = { ...task.options.delivery, ...delivery }
     const annotated: Runnable = {
       ...task,
       options: { ...task.options, ...running, delivery: all },
-      declared: { ...task.declared, delivery: { ...task.declared.delivery, ...delivery } },
+      declared: {
+        ...task.declared,
+        ...(redact && { describe: (one) => describeRedacted(one, redact, task.params) }),
+        delivery: { ...task.declared.delivery, ...delivery },
+      },
     }
     this.#annotated.set(name, annotated)
     return annotated

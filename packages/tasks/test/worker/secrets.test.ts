@@ -1,6 +1,6 @@
 /** What a task marks as secret is in no header, log, event, extended result or text of an error. */
 import { afterEach, expect, it } from '@jest/globals'
-import { chord, type Celeriac, type TaskOptions } from '@celeriac/tasks'
+import { chord, type AppOptions, type Celeriac, type TaskOptions } from '@celeriac/tasks'
 import { setup, type Bench } from './setup.ts'
 
 let bench: Bench | undefined
@@ -24,9 +24,13 @@ const quoting = {
   },
 } as const
 
-async function watched(options: { joins?: 'poll' } = {}) {
+async function watched(options: { joins?: 'poll'; settings?: AppOptions } = {}) {
   const seen: string[] = []
-  bench = await setup(() => undefined, { resultExtended: true, resultChordRetryInterval: 0.05 })
+  bench = await setup(() => undefined, {
+    resultExtended: true,
+    resultChordRetryInterval: 0.05,
+    ...options.settings,
+  })
   const { app, worker } = bench
   app.signals.on('beforeTaskPublish', ({ headers }) => seen.push(JSON.stringify(headers)))
   worker.signals.on('taskEnded', ({ report }) => seen.push(JSON.stringify(report)))
@@ -95,4 +99,14 @@ it('keeps what is said of a task that lives elsewhere: its secrets, its queue', 
   expect(shown()).toEqual([])
   expect(queues).toEqual(['far'])
   expect(() => app.remote('other', { unique: {} })).toThrow('cannot be unique')
+})
+
+it('hides what settings mark as secret', async () => {
+  const settings = { taskAnnotations: { plain: { redact: { args: true } } } }
+  const { app, shown } = await watched({ settings })
+  const plain = app.task('plain', (_password: string) => 1)
+
+  expect(await (await plain.delay(secret)).get({ timeout })).toBe(1)
+  expect(shown()).toEqual([])
+  expect(() => app.registry.annotate({ plain: { unique: {} } })).toThrow('cannot make')
 })

@@ -20,6 +20,8 @@ export interface Block {
   readonly steps: readonly WireSignature[]
   /** Reference of what comes after these. */
   readonly next: string | null
+  /** Id of the last of all steps, whose result somebody waits for: told when what was kept is gone. */
+  readonly last?: string | undefined
 }
 
 export interface OffloadServices {
@@ -81,10 +83,11 @@ export class Offload {
     const total = chain.reduce((sum, step) => sum + this.#sizeOf(step, sizes), 0)
     if (total <= this.#services.most) return embed
     const ref = this.#chain(chain.toReversed(), blocks, sizes)
+    const last = idOf(chain[0]!)
     return {
       ...embed,
-      chain: [this.#kept(goOn, ref)],
-      errbacks: [...(embed.errbacks ?? []), this.#kept(giveUp, ref)],
+      chain: [this.#kept(goOn, ref, last)],
+      errbacks: [...(embed.errbacks ?? []), this.#kept(giveUp, ref, last)],
     }
   }
 
@@ -106,31 +109,43 @@ export class Offload {
       room -= size
     }
     let next: string | null = null
+    const last = idOf(steps.at(-1)!)
     for (const part of parts.reverse()) {
       const ref = this.#services.nextId()
-      blocks.push({ ref, block: { kind: 'chain', steps: this.#tied(part, next), next } })
+      blocks.push({
+        ref,
+        block: { kind: 'chain', steps: this.#tied(part, next, last), next, last },
+      })
       next = ref
     }
     return next!
   }
 
   /** Whichever of these fails, what is kept after them will never run. */
-  #tied(steps: readonly WireSignature[], next: string | null): readonly WireSignature[] {
+  #tied(
+    steps: readonly WireSignature[],
+    next: string | null,
+    last: string | undefined,
+  ): readonly WireSignature[] {
     if (next === null) return steps
-    const errback = fromWire(this.#kept(giveUp, next))
+    const errback = fromWire(this.#kept(giveUp, next, last))
     return steps.map((step) => toWire(linkError(fromWire(step), errback)))
   }
 
   #body(body: WireSignature, blocks: { ref: string; block: Block }[]): WireSignature {
     const ref = this.#services.nextId()
     blocks.push({ ref, block: { kind: 'chord', steps: [body], next: null } })
-    const one = this.#kept(goOn, ref)
+    const last = idOf(body)
+    const one = this.#kept(goOn, ref, last)
     const task_id = this.#services.nextId()
-    return { ...one, options: { ...one.options, task_id, link_error: [this.#kept(giveUp, ref)] } }
+    return {
+      ...one,
+      options: { ...one.options, task_id, link_error: [this.#kept(giveUp, ref, last)] },
+    }
   }
 
-  #kept(task: typeof goOn | typeof giveUp, ref: string): WireSignature {
-    return keptSignature(task, ref, this.#services.placeOf(task))
+  #kept(task: typeof goOn | typeof giveUp, ref: string, last: string | undefined): WireSignature {
+    return keptSignature(task, { ref, last }, this.#services.placeOf(task))
   }
 
   #sizeOf(signature: WireSignature, sizes: Map<WireSignature, number>): number {
@@ -160,14 +175,20 @@ export class Offload {
   }
 }
 
+function idOf({ options }: WireSignature): string | undefined {
+  const id = options['task_id']
+  return typeof id === 'string' ? id : undefined
+}
+
 /** One of our two tasks, about what is kept under a reference. */
 export function keptSignature(
   task: typeof goOn | typeof giveUp,
-  ref: string,
+  { ref, last }: { readonly ref: string; readonly last: string | undefined },
   place: Readonly<Record<string, unknown>>,
 ): WireSignature {
   const options = { ignore_result: true, ...place }
-  return { task, args: [ref], kwargs: {}, options, subtask_type: null, immutable: false }
+  const kwargs = last === undefined ? {} : { last }
+  return { task, args: [ref], kwargs, options, subtask_type: null, immutable: false }
 }
 
 /** What is kept under a reference; `TASKS_RESULT_INVALID` when it is gone. */

@@ -181,6 +181,17 @@ export class Follower {
     }
   }
 
+  /** Nothing else is known of what will never run: who waits for its last result is told. */
+  async failLast(
+    { id, replyTo }: { readonly id: string; readonly replyTo: string | undefined },
+    error: unknown,
+  ): Promise<void> {
+    await this.#fail(
+      [{ id, groupId: undefined, parentId: undefined, replyTo }],
+      encodeFailure(error),
+    )
+  }
+
   #joinContext(parentId: string, rootId: string): JoinContext {
     const { nextId, replyTo } = this.#services
     const isInline = (errback: Call): boolean => this.#services.isInline(errback)

@@ -91,4 +91,28 @@ describe('taskCanvasMaxBytes', () => {
     expect(seen.largest).toBeGreaterThan(8000)
     expect(seen.messages).toBe(51)
   })
+
+  it('tells who waits when what was kept is gone', async () => {
+    const { add, boom } = await started({ taskCanvasMaxBytes: 1024 })
+    const { app } = bench!
+    const backend = await app.backend()
+    const store = backend.store.bind(backend)
+    const kept: string[] = []
+    Object.assign(backend, {
+      store: async (results: Parameters<typeof store>[0]) => {
+        for (const { id, state } of results) if (state === 'CELERIAC_KEPT') kept.push(id)
+        await store(results)
+        await backend.forget(kept)
+      },
+    })
+    const steps = Array.from({ length: 30 }, () => add.s(1))
+    const gone = await loosely(add.s(0, 1), ...steps).delay()
+    const failed = await loosely(boom.s(1), ...steps).delay()
+
+    expect(kept.length).toBeGreaterThan(1)
+    for (const { id } of [gone, failed])
+      await expect((await app.result(id)).get({ timeout })).rejects.toThrow(
+        'no longer in the result',
+      )
+  })
 })

@@ -122,27 +122,81 @@ describeWith('redis', 'on Redis', () => {
     await backend.endCountdown(id)
   })
 
-  it.each([true, false])('one part too many joins nothing, kept in order: %s', async (ordered) => {
-    const backend = open(urlOf('redis'), { options: { result_chord_ordered: ordered } })
-    const id = randomUUID()
-    const part = async (index: number, value = 1) => {
-      const taskId = String(index)
-      const data = `[1, "${taskId}", "SUCCESS", ${String(value)}]`
-      return (await backend.stepCountdown({ groupId: id, taskId, index, data })).kind
-    }
-    // Three parts, of which a worker of Python's has made two.
-    await backend.startCountdown(
-      id,
-      [0, 1].map((n) => [[String(n), null], null] as const),
-    )
+  describe.each([true, false])('of more parts than were expected, kept in order: %s', (ordered) => {
+    const members = (size: number) =>
+      Array.from({ length: size }, (_, n) => [[String(n), null], null] as const)
+    const data = (index: number, value = 1) =>
+      `[1, "${String(index)}", "SUCCESS", ${String(value)}]`
 
-    expect([await part(0), await part(1), await part(2)]).toEqual([
-      'waiting',
-      'complete',
-      'waiting',
-    ])
-    expect([await part(1), await part(1, 2)]).toEqual(['complete', 'complete'])
-    await backend.endCountdown(id)
+    async function counting(size: number) {
+      const backend = open(urlOf('redis'), { options: { result_chord_ordered: ordered } })
+      const redis = await raw(urlOf('redis'))
+      const id = randomUUID()
+      const parts = `celery-taskset-meta-${id}.j`
+      await backend.startCountdown(id, members(size))
+      return {
+        ours: async (index: number, value = 1) => {
+          const part = { groupId: id, taskId: String(index), index, data: data(index, value) }
+          return (await backend.stepCountdown(part)).kind
+        },
+        python: async (index: number) => {
+          if (ordered) await redis.zadd(parts, index, data(index))
+          else await redis.rpush(parts, data(index))
+        },
+        /** As Python does when it sends a group in the header. */
+        shrink: () => backend.startCountdown(id, members(2)),
+        /** As Python does after it has sent the body. */
+        end: async () => await redis.del(parts, `celery-taskset-meta-${id}.s`),
+        tidy: () => backend.endCountdown(id),
+      }
+    }
+
+    it('those that met the size join once, also when they come again', async () => {
+      const { ours, tidy } = await counting(2)
+
+      expect([await ours(0), await ours(1), await ours(2)]).toEqual([
+        'waiting',
+        'complete',
+        'waiting',
+      ])
+      expect([await ours(1), await ours(1, 2)]).toEqual(['complete', 'complete'])
+      await tidy()
+    })
+
+    it('the next joins when nobody met the size', async () => {
+      const { ours, shrink, tidy } = await counting(3)
+      const before = [await ours(0), await ours(1)]
+      await shrink()
+
+      expect([...before, await ours(2), await ours(3)]).toEqual([
+        'waiting',
+        'waiting',
+        'complete',
+        'waiting',
+      ])
+      await tidy()
+    })
+
+    it('joins what Python has counted, but has not joined', async () => {
+      const { ours, python, shrink, tidy } = await counting(3)
+      await python(0)
+      await ours(1)
+      await shrink()
+
+      expect([await ours(2), await ours(2)]).toEqual(['late', 'complete'])
+      await tidy()
+    })
+
+    it('joins nothing that Python has joined', async () => {
+      const { ours, python, end, tidy } = await counting(2)
+      await ours(0)
+      await python(1)
+      const late = await ours(2)
+      await end()
+
+      expect([late, await ours(2)]).toEqual(['late', 'waiting'])
+      await tidy()
+    })
   })
 
   it('finds its server by the old settings where there is no URL', async () => {

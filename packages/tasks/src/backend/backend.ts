@@ -62,6 +62,11 @@ export interface CountdownPart {
  */
 export type CountdownStep =
   | { readonly kind: 'waiting' }
+  /**
+   * One part more than were expected, and another program may have joined them or be about to: counted once more
+   * after the time that joining may take, it is complete when nobody has.
+   */
+  | { readonly kind: 'late' }
   | { readonly kind: 'complete'; readonly parts: readonly Encoded[] | undefined }
 
 export interface ResultBackend {

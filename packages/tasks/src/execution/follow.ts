@@ -32,7 +32,7 @@ export interface FollowServices {
   readonly outbox: Sending
   readonly recorder: Recorder
   readonly replyTo: string
-  /** How long the members of a complete header may still need (`resultChordJoinTimeout`). */
+  /** How long joining a header may take (`resultChordJoinTimeout`), here and elsewhere. */
   readonly patience: Patience
   nextId(): string
   dateDone(): string
@@ -120,8 +120,8 @@ export class Follower {
   }
 
   async #count(part: ChordPart, state: string, value: unknown): Promise<void> {
-    const { recorder } = this.#services
-    const parts = await recorder.count({ ...part, state, value })
+    const { recorder, patience } = this.#services
+    const parts = await recorder.count({ ...part, state, value }, patience)
     if (!parts) return
     const context = this.#joinContext(part.taskId, part.rootId)
     const broken = parts.find(isBroken)

@@ -1,7 +1,7 @@
 /** Outcome → result backend: records, of which those of one turn leave together, and the parts of chords. */
 import type { Clock } from '@celeriac/messaging'
 import { sleep, TurnBatch } from '@celeriac/messaging/internal'
-import type { ResultBackend, StoredResult } from '../backend/backend.ts'
+import type { CountdownStep, ResultBackend, StoredResult } from '../backend/backend.ts'
 import type { Encoded, ResultCodec } from '../backend/result-codec.ts'
 import { leafIds } from '../canvas/index.ts'
 import type { ResultRecord } from '../backend/result-record.ts'
@@ -78,16 +78,23 @@ export class Recorder {
    * Counts a part; all of them, in order, when this one completed the join, else undefined. Where the store
    * keeps no values they are read from the records of the members.
    */
-  async count(part: FinishedPart): Promise<readonly PartResult[] | undefined> {
+  async count(
+    part: FinishedPart,
+    { clock, timeoutMs }: Patience,
+  ): Promise<readonly PartResult[] | undefined> {
     const { groupId, groupIndex: index, taskId, state, value } = part
     const backend = await this.#services.backend()
     if (backend.capabilities.joins !== 'count') return undefined
     const codec = await this.#services.codec()
     const data = codec.encode([1, taskId, state, value ?? null])
-    const counted = await this.#persist(() =>
-      backend.stepCountdown({ groupId, taskId, index, data }),
-    )
-    if (counted.kind === 'waiting') return undefined
+    const step = (): Promise<CountdownStep> =>
+      this.#persist(() => backend.stepCountdown({ groupId, taskId, index, data }))
+    let counted = await step()
+    if (counted.kind === 'late') {
+      await sleep(clock, timeoutMs)
+      counted = await step()
+    }
+    if (counted.kind !== 'complete') return undefined
     if (counted.parts) return counted.parts.map((one) => readPart(codec, one))
     const tree = await backend.readGroup(groupId)
     if (!tree?.[1]) throw new TasksError('TASKS_RESULT_INVALID', `the group ${groupId} is gone`)

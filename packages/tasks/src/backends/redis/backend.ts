@@ -181,6 +181,7 @@ export class RedisBackend implements ResultBackend {
     const found = await this.#at(keys[0]!, (member) =>
       member.script(script, keys, args, !this.#codec.isText),
     )
+    if (found === 1) return { kind: 'late' }
     const parts = found as Encoded[]
     return parts.length === 0 ? { kind: 'waiting' } : { kind: 'complete', parts }
   }

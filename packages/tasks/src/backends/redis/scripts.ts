@@ -58,11 +58,31 @@ return 1
 `
 
 /**
+ * The end of a step: `isNew` says that the part was not counted before, `count` how many there are. A Python worker
+ * that sends a group in a header makes the size of the whole that of the group, so there may be more parts than
+ * expected. Who met the size has joined them: one of us, which the empty id remembers; or, when there are parts that
+ * none of us has counted, perhaps Python, whose keys will soon be gone then: answers 1. Parts without a size wait.
+ */
+const ending = `
+if tonumber(ARGV[4]) > 0 then
+  for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
+end
+local size = redis.call('GET', KEYS[3])
+if not size then return {} end
+local over = count - tonumber(size) - tonumber(redis.call('GET', KEYS[2]) or 0)
+if over < 0 then return {} end
+if over > 0 and isNew then
+  if redis.call('HEXISTS', KEYS[4], '') == 1 then return {} end
+  if redis.call('HLEN', KEYS[4]) < count then return 1 end
+end
+redis.call('HSET', KEYS[4], '', 1)
+`
+
+/**
  * Counts one part of a chord. Celery counts members of a sorted set; a part that comes again with
  * another result would count twice there, so the member it was counted as is remembered and replaced.
  * KEYS: parts, extra, size, counted; ARGV: score, member, task id, ttl. Answers the parts in order when
- * all have come, else nothing. One too many is not the last: where Python made the size smaller than it was, the one
- * that met it has joined; but the last one itself may come again.
+ * all have come, else nothing.
  */
 const step = `
 local before = redis.call('HGET', KEYS[4], ARGV[3])
@@ -70,13 +90,7 @@ if before and before ~= ARGV[2] then redis.call('ZREM', KEYS[1], before) end
 redis.call('HSET', KEYS[4], ARGV[3], ARGV[2])
 local isNew = redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) == 1 and not before
 local count = redis.call('ZCARD', KEYS[1])
-local size = redis.call('GET', KEYS[3])
-if tonumber(ARGV[4]) > 0 then
-  for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
-end
-if not size then return {} end
-local over = count - tonumber(size) - tonumber(redis.call('GET', KEYS[2]) or 0)
-if over < 0 or (over > 0 and isNew) then return {} end
+${ending}
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `
 
@@ -86,14 +100,9 @@ local before = redis.call('HGET', KEYS[4], ARGV[3])
 if before and before ~= ARGV[2] then redis.call('LREM', KEYS[1], 1, before) end
 if before ~= ARGV[2] then redis.call('RPUSH', KEYS[1], ARGV[2]) end
 redis.call('HSET', KEYS[4], ARGV[3], ARGV[2])
+local isNew = not before
 local count = redis.call('LLEN', KEYS[1])
-local size = redis.call('GET', KEYS[3])
-if tonumber(ARGV[4]) > 0 then
-  for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
-end
-if not size then return {} end
-local over = count - tonumber(size) - tonumber(redis.call('GET', KEYS[2]) or 0)
-if over < 0 or (over > 0 and not before) then return {} end
+${ending}
 return redis.call('LRANGE', KEYS[1], 0, -1)
 `
 

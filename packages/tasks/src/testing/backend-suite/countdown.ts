@@ -39,7 +39,7 @@ async function values(
   groupId: string,
   step: CountdownStep,
 ): Promise<unknown[] | undefined> {
-  if (step.kind === 'waiting') return undefined
+  if (step.kind !== 'complete') return undefined
   if (step.parts) return step.parts.map((part) => (jsonResults.decode(part) as unknown[]).slice(2))
   const tree = await backend.readGroup(groupId)
   const found = await backend.read(tree![1]!.map(([[id]]) => id))

@@ -2,7 +2,15 @@
  * The table of workflows played by two workers, a Python one and ours: who runs each of its tasks is drawn, and a
  * second drawing mirrors the first, so that every role is played in both languages.
  */
-import { chain, chord, groupOf, RemoteError, TasksError, type Celeriac } from '@celeriac/tasks'
+import {
+  chain,
+  chord,
+  groupOf,
+  RemoteError,
+  TasksError,
+  type AnySent,
+  type Celeriac,
+} from '@celeriac/tasks'
 import type { CanvasCase, CaseSignature, CaseTasks } from '@celeriac/tasks/testing'
 
 export type Language = 'js' | 'py'
@@ -70,6 +78,20 @@ function castTasks(app: Celeriac, queues: Queues, next: () => Language): CaseTas
 const buildOf = (app: Celeriac, queues: Queues, casting: Casting, one: CanvasCase) =>
   one.build(castTasks(app, queues, casting(one.name)))
 
+/** Sends it and waits; `timeout` in seconds. */
+export async function endingOf(
+  signature: AnySent,
+  timeout: number,
+  lead: readonly unknown[] = [],
+): Promise<Ending> {
+  try {
+    return { value: await (await signature.applyAsync([...lead])).get({ timeout }) }
+  } catch (error) {
+    if (error instanceof RemoteError) return { error: error.excType }
+    return { error: error instanceof TasksError ? error.code : String(error) }
+  }
+}
+
 /** Sends them all at once from here and waits for all; `timeout` in seconds, of each by its name. */
 export async function sentByUs(
   cases: readonly CanvasCase[],
@@ -78,16 +100,12 @@ export async function sentByUs(
   casting: Casting,
   timeout: (name: string) => number,
 ): Promise<Record<string, Ending>> {
-  const ending = async (one: CanvasCase): Promise<Ending> => {
-    try {
-      const handle = await buildOf(app, queues, casting, one).applyAsync([...(one.lead ?? [])])
-      return { value: await handle.get({ timeout: timeout(one.name) }) }
-    } catch (error) {
-      if (error instanceof RemoteError) return { error: error.excType }
-      return { error: error instanceof TasksError ? error.code : String(error) }
-    }
-  }
-  const all = await Promise.all(cases.map(async (one) => [one.name, await ending(one)] as const))
+  const all = await Promise.all(
+    cases.map(async (one) => {
+      const signature = buildOf(app, queues, casting, one)
+      return [one.name, await endingOf(signature, timeout(one.name), one.lead)] as const
+    }),
+  )
   return Object.fromEntries(all)
 }
 

@@ -1,5 +1,6 @@
 // Every workflow of the table on every broker and store of results, its tasks run by us, by Python, and by both in
 // turn; sent by us and, as they travel, by Python.
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { canvasCases, type CanvasCase } from '@celeriac/tasks/testing'
 import {
@@ -33,6 +34,8 @@ interface Cannot {
   readonly cast: readonly CastName[]
   readonly joins: readonly Joins[]
   readonly instead: Ending
+  /** It depends on which part ends first, so that it may succeed. */
+  readonly sometimes?: true
 }
 
 const handle = [[expect.any(String), null], null]
@@ -60,6 +63,16 @@ const pythonCannot: Readonly<Record<string, Cannot>> = {
     joins: ['counted'],
     instead: { error: 'TASKS_TIMEOUT' },
   },
+  'a chain that ends in a group in a header': {
+    reason:
+      'where parts are counted, a Python worker that sends a group in a header makes the size of the whole that of the ' +
+      'group; when more parts than that have ended by then, and Python counts the last, nobody joins them',
+    sentBy: 'Python',
+    cast: ['run by Python', 'mixed', 'mixed the other way round'],
+    joins: ['counted'],
+    instead: { error: 'TimeoutError' },
+    sometimes: true,
+  },
 }
 
 const cannot = (name: string, client: Client, cast: CastName, joins: Joins): Cannot | undefined => {
@@ -73,14 +86,28 @@ function endings(
   cases: readonly CanvasCase[],
   ...how: readonly [Client, CastName, Joins]
 ): Record<string, Ending> {
+  const usual = expected(cases)
   const instead = cases.flatMap(({ name }) => {
     const one = cannot(name, ...how)
-    return one ? [[name, one.instead] as const] : []
+    if (!one) return []
+    return [[name, one.sometimes ? oneOf(one.instead, usual[name]!) : one.instead] as const]
   })
-  return { ...expected(cases), ...Object.fromEntries(instead) }
+  return { ...usual, ...Object.fromEntries(instead) }
+}
+
+/** For `toEqual`: any of these. */
+function oneOf(...endings: readonly Ending[]): Ending {
+  const either = {
+    asymmetricMatch: (found: unknown) => endings.some((one) => isDeepStrictEqual(found, one)),
+    toString: () => 'oneOf',
+    toAsymmetricMatcher: () => endings.map((one) => JSON.stringify(one)).join(' or '),
+  }
+  return either as unknown as Ending
 }
 
 const seconds = 40
+/** For what cannot be. */
+const fewSeconds = 3
 const limit = seconds * 1000 + 20_000
 
 for (const broker of ['redis', 'rabbitmq'] as const)
@@ -117,7 +144,7 @@ for (const broker of ['redis', 'rabbitmq'] as const)
           'sent by us, %s',
           async (cast) => {
             const timeout = (name: string): number =>
-              cannot(name, 'us', cast, joins) ? 3 : seconds
+              cannot(name, 'us', cast, joins) ? fewSeconds : seconds
             const found = await sentByUs(cases, stage.app, stage.queues, castings[cast], timeout)
 
             expect(found).toEqual(endings(cases, 'us', cast, joins))
@@ -129,6 +156,9 @@ for (const broker of ['redis', 'rabbitmq'] as const)
           'sent by Python, %s',
           async (cast) => {
             const given = written(cases, stage.app, stage.queues, castings[cast])
+            for (const [name, one] of Object.entries(given))
+              if (cannot(name, 'Python', cast, joins))
+                Object.assign(one, { timeout: 2 * fewSeconds })
             const found = await python.call('workflows', { given, timeout: seconds }, limit)
 
             expect(found).toEqual(endings(cases, 'Python', cast, joins))

@@ -12,6 +12,9 @@ import type { Runnable } from '../execution/runnable.ts'
 import { TasksError } from '../kernel/errors.ts'
 import type { Celeriac } from './app.ts'
 
+/** Ours among its keywords: when a member had ended first, in seconds; Python passes over it. */
+const sinceName = 'celeriac_since'
+
 export function registerChordUnlock(app: Celeriac): void {
   const params = ['groupId', 'body', 'more']
   // It carries the body, with what is secret about its arguments.
@@ -39,7 +42,7 @@ async function unlock(
   body: WireSignature,
 ): Promise<void> {
   const { request } = context
-  const { result, interval, max_retries: limit } = request.kwargs
+  const { result, interval, max_retries: limit, [sinceName]: given } = request.kwargs
   const members = Array.isArray(result) ? result.map(readTree) : []
   if (!Array.isArray(result) || members.some((one) => one === undefined)) {
     throw new TasksError(
@@ -47,18 +50,22 @@ async function unlock(
       `the members of the chord ${groupId} must be a list of handles`,
     )
   }
-  const { config, executor } = await app.setup()
+  const { config, executor, ambient } = await app.setup()
+  const { clock } = ambient
   const trees = members.filter((one) => one !== undefined)
   // Nobody else looks: while the store or the broker is away, the message comes again.
-  if (await orUnrecorded(() => executor.follower.join(body, trees, request))) return
+  const ended = await orUnrecorded(() => executor.follower.join(body, trees, request))
+  if (ended === 'all') return
   const countdown = typeof interval === 'number' ? interval : config.resultChordRetryInterval
-  const lastsSeconds = config.resultExpires ?? 0
   const most = typeof limit === 'number' ? limit : Infinity
-  // Celery asks for ever; once the first records are gone it can never be complete.
-  const isOver = lastsSeconds > 0 && request.retries * countdown > lastsSeconds
+  const now = clock.now() / 1000
+  const since = typeof given === 'number' ? given : ended === 'some' ? now : undefined
+  // Celery asks for ever; once the records of the first are gone it can never be complete.
+  const isOver = since !== undefined && now - since > (config.resultExpires || Infinity)
   if (isOver || request.retries >= most) {
     const reason = `the members of ${groupId} did not end within ${request.retries + 1} looks`
     return await orUnrecorded(() => executor.follower.giveUp(body, reason, request))
   }
-  throw context.retry({ countdown, maxRetries: null })
+  const kwargs = since === undefined ? request.kwargs : { ...request.kwargs, [sinceName]: since }
+  throw context.retry({ countdown, maxRetries: null, kwargs })
 }

@@ -135,16 +135,18 @@ export class Follower {
   }
 
   /**
-   * Looks whether all members of a header have ended, from their records; false when not. Then its body is
-   * sent with their results, or fails with the first of them that failed. `parentId` is the task that looks.
+   * Looks whether all members of a header have ended, from their records, and when they have sends its body with
+   * their results, or fails it with the first of them that failed. `none` have ended yet, or `some`, whose records
+   * do not last for ever.
    */
   async join(
     body: WireSignature,
     members: readonly ResultTree[],
     { id: parentId, rootId }: { readonly id: string; readonly rootId: string },
-  ): Promise<boolean> {
+  ): Promise<'none' | 'some' | 'all'> {
     const records = await this.#services.recorder.read(members.flatMap(leafIds))
-    if (records.some(({ state }) => !isReady(state))) return false
+    const ended = records.filter(({ state }) => isReady(state)).length
+    if (ended < records.length) return ended === 0 ? 'none' : 'some'
     const context = this.#joinContext(parentId, rootId)
     const broken = records.find(isBroken)
     if (broken) await this.#breakChord(body, broken, context)
@@ -154,7 +156,7 @@ export class Follower {
         children ? children.map(valueOf) : values.next().value!.value
       await this.#services.outbox.send(chordBody(body, members.map(valueOf), context))
     }
-    return true
+    return 'all'
   }
 
   /** A chord that nobody will ever complete: its body fails with this reason. */

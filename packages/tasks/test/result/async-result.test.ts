@@ -204,28 +204,28 @@ describe('what is known of a task', () => {
 
   it('is everything its record says', async () => {
     const { result, store } = setUp()
-    const extended = ({
-	name: 'add',
-	args: [1],
-	kwargs: { b: 2 },
-	worker: 'w@h',
-	retries: 3,
-	queue: 'q'
-})
+    const extended = {
+      name: 'add',
+      args: [1],
+      kwargs: { b: 2 },
+      worker: 'w@h',
+      retries: 3,
+      queue: 'q',
+    }
     await store({ taskId: 'a', result: 9, dateDone: '2026-03-01T10:20:30.500000+00:00', extended })
     const one = result('a')
 
     expect(await one.dateDone()).toEqual(new Date(Date.UTC(2026, 2, 1, 10, 20, 30, 500)))
     expect(await one.result()).toBe(9)
     expect(await one.exists()).toBe(true)
-    expect(({
-	name: await one.name(),
-	args: await one.args(),
-	kwargs: await one.kwargs(),
-	worker: await one.worker(),
-	retries: await one.retries(),
-	queue: await one.queue()
-})).toEqual(extended)
+    expect({
+      name: await one.name(),
+      args: await one.args(),
+      kwargs: await one.kwargs(),
+      worker: await one.worker(),
+      retries: await one.retries(),
+      queue: await one.queue(),
+    }).toEqual(extended)
   })
 
   it('is the error of what failed', async () => {

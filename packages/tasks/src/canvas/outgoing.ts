@@ -69,13 +69,9 @@ function checkCall({ id, task, args, kwargs, options }: PlannedCall): void {
   mustBe(isObject(kwargs), 'kwargs', 'an object', kwargs)
   // Python writes None for what was not given.
   if (isGiven(headers)) mustBe(isObject(headers), 'headers', 'an object', headers)
+  // Which numbers there are is the broker's: Redis takes any for the nearest it has, as Kombu does.
   if (isGiven(priority))
-    mustBe(
-      Number.isInteger(priority) && priority! >= 0 && priority! <= 255,
-      'priority',
-      'a whole number from 0 to 255',
-      priority,
-    )
+    mustBe(Number.isSafeInteger(priority), 'priority', 'a whole number', priority)
   for (const [name, limit] of Object.entries({ timeLimit, softTimeLimit }))
     if (isGiven(limit)) mustBe(Number.isFinite(limit), name, 'a number of seconds', limit)
 }

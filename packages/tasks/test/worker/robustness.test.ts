@@ -97,7 +97,7 @@ describe('what is sent', () => {
   it.each([
     ['priority', { priority: 'high' }],
     ['priority', { priority: NaN }],
-    ['priority', { priority: 999 }],
+    ['priority', { priority: 1.5 }],
     ['headers', { headers: 5 }],
     ['timeLimit', { timeLimit: 'x' }],
     ['taskId', { taskId: 5 }],

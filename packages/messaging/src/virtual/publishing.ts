@@ -38,7 +38,11 @@ export async function publishBatch(
   /** Headers that no JSON can carry are that message's fault, not of those it travels with. */
   const encode = (i: number, expiresAtMs?: number): string | undefined => {
     const { exchange, routingKey, message } = batch[i]!
+    const { priority } = message.properties
     try {
+      // Typed as one, but callers without types exist, and no store could put it in order.
+      if (priority !== undefined && !Number.isFinite(priority))
+        throw new TypeError(`the priority must be a number, found ${String(priority)}`)
       return encodeEnvelope(message, exchange, routingKey, ambient.nextId(), expiresAtMs)
     } catch (error) {
       fail(i, asMessagingError(error, 'MESSAGING_ENCODE_FAILED', 'message', 'the headers'))

@@ -5,6 +5,7 @@
 import type { Headers, Message } from '../message/message.ts'
 import type { Properties } from '../message/properties.ts'
 import { parseJson, stringifyJson } from '../serializers/json.ts'
+import { boundedPriority } from './priorities.ts'
 
 /** Header that counts deliveries nobody settled; the name RabbitMQ's quorum queues use. */
 export const attemptsHeader = 'x-delivery-count'
@@ -56,8 +57,13 @@ export function encodeEnvelope(
     `,"headers":${stringifyJson(headers)},"properties":{${wire}` +
     `"delivery_info":{"exchange":${JSON.stringify(exchange)},"routing_key":${JSON.stringify(routingKey)}},` +
     // The tag last on purpose: the Redis claim script finds it at the end of the text without parsing it.
-    `"priority":${properties.priority ?? 0},"body_encoding":"base64","delivery_tag":${JSON.stringify(deliveryTag)}}}`
+    `"priority":${writtenPriority(properties)},"body_encoding":"base64","delivery_tag":${JSON.stringify(deliveryTag)}}}`
   )
+}
+
+/** As it was said, like Kombu, unless no JSON could hold it. */
+function writtenPriority({ priority = 0 }: Properties): number {
+  return Number.isFinite(priority) ? priority : boundedPriority(priority)
 }
 
 /** Members of the properties most messages do not have, each with a comma behind it. */

@@ -10,6 +10,11 @@ import type { Target } from '../transport/transport.ts'
 
 const highest = 9
 
+/** What stores and envelopes get: whole, 0 to 255 as in AMQP; no number is 0. Kombu: `_get_message_priority`. */
+export function boundedPriority(priority = 0): number {
+  return Math.min(Math.max(Math.trunc(priority) || 0, 0), 255)
+}
+
 /** True when priorities are to be turned around between here and the wire. */
 export function turnsPriorities({ priority }: Capabilities, { options }: Target): boolean {
   const { priorityOrder: order = priority } = options
@@ -24,6 +29,6 @@ export function turnsPriorities({ priority }: Capabilities, { options }: Target)
 
 /** From here to the wire, and back: it is the same. */
 export function turned(message: Message): Message {
-  const priority = Math.min(Math.max(message.properties.priority ?? 0, 0), highest)
+  const priority = Math.min(boundedPriority(message.properties.priority), highest)
   return { ...message, properties: { ...message.properties, priority: highest - priority } }
 }

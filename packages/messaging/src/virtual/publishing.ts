@@ -40,9 +40,9 @@ export async function publishBatch(
     const { exchange, routingKey, message } = batch[i]!
     const { priority } = message.properties
     try {
-      // Typed as one, but callers without types exist, and no store could put it in order.
-      if (priority !== undefined && !Number.isFinite(priority))
-        throw new TypeError(`the priority must be a number, found ${String(priority)}`)
+      // Typed as one, but callers without types exist.
+      if (priority !== undefined && typeof priority !== 'number')
+        throw new TypeError(`the priority must be a number, found ${JSON.stringify(priority)}`)
       return encodeEnvelope(message, exchange, routingKey, ambient.nextId(), expiresAtMs)
     } catch (error) {
       fail(i, asMessagingError(error, 'MESSAGING_ENCODE_FAILED', 'message', 'the headers'))

@@ -19,7 +19,7 @@ import type { Queue } from '../topology/queue.ts'
 export interface Push {
   readonly queue: string
   readonly text: string
-  /** As the message says it; undefined counts as 0. */
+  /** As the message says it: stores take the `boundedPriority` of it. */
   readonly priority: number | undefined
   /**
    * Wall clock after which nobody may get it; it stands in the text as well, so that a store may pass over

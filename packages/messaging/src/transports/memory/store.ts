@@ -4,6 +4,7 @@ import type { Binding, ExchangeBinding } from '../../topology/binding.ts'
 import type { Exchange } from '../../topology/exchange.ts'
 import type { Queue } from '../../topology/queue.ts'
 import type { PublishFailures } from '../../transport/channel.ts'
+import { boundedPriority } from '../../virtual/priorities.ts'
 import type {
   MessageStore,
   Push,
@@ -105,9 +106,16 @@ export class MemoryStore implements MessageStore {
 
   async push(batch: readonly Push[]): Promise<PublishFailures> {
     let failures: Map<number, MessagingError> | undefined
-    for (const [i, { queue, text, priority = 0, expiresAtMs, dueAtMs }] of batch.entries()) {
+    for (const [i, { queue, text, priority, expiresAtMs, dueAtMs }] of batch.entries()) {
       const receipt = this.#broker.nextReceipt()
-      const held = { receipt, queue, text, priority, expiresAtMs, attempts: 0 }
+      const held = {
+        receipt,
+        queue,
+        text,
+        priority: boundedPriority(priority),
+        expiresAtMs,
+        attempts: 0,
+      }
       if (dueAtMs !== undefined) this.#broker.delay(held, dueAtMs)
       else if (!this.#broker.put(held)) (failures ??= new Map()).set(i, queueFull(queue))
     }

@@ -8,6 +8,7 @@
 import type { MongoLink } from '../../clients/mongodb.ts'
 import { MessagingError } from '../../kernel/errors.ts'
 import type { Target } from '../../transport/transport.ts'
+import { boundedPriority } from '../../virtual/priorities.ts'
 
 export interface Names {
   readonly messages: string
@@ -139,6 +140,5 @@ const highest = 9
 
 /** Priority as Kombu stores it, ascending: 0 is the most urgent. */
 export function storedPriority(priority: number | undefined): number {
-  const whole = Math.trunc(priority ?? 0)
-  return highest - Math.min(Math.max(Number.isNaN(whole) ? 0 : whole, 0), highest)
+  return highest - Math.min(boundedPriority(priority), highest)
 }

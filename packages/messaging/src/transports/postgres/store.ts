@@ -10,6 +10,7 @@ import type { Exchange } from '../../topology/exchange.ts'
 import type { Queue } from '../../topology/queue.ts'
 import type { ConnectOptions } from '../../transport/transport.ts'
 import { markRedelivered } from '../../virtual/envelope.ts'
+import { boundedPriority } from '../../virtual/priorities.ts'
 import type {
   MessageStore,
   Push,
@@ -354,7 +355,7 @@ function hourOf(ms: number): number {
 function columns(batch: readonly Push[], skewMs: number): unknown[] {
   return [
     batch.map(({ queue }) => queue),
-    batch.map(({ priority = 0 }) => Math.min(Math.max(Math.trunc(priority) || 0, 0), 255)),
+    batch.map(({ priority }) => boundedPriority(priority)),
     batch.map(({ expiresAtMs: ms }) => (ms === undefined ? null : hourOf(ms + skewMs))),
     batch.map(({ text }) => text),
   ]

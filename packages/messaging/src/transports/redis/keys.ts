@@ -5,6 +5,7 @@
  */
 import type { Target } from '../../transport/transport.ts'
 import { redisDatabase } from '../../clients/redis.ts'
+import { boundedPriority } from '../../virtual/priorities.ts'
 import { parkedFor, parkedQueue } from '../../virtual/store.ts'
 import { redisOptions } from './options.ts'
 
@@ -88,7 +89,7 @@ export function redisKeys(target: Target, isSpread = false): RedisKeys {
     list,
     lists: (queue) => steps.map((step) => list(queue, step)),
     step(priority) {
-      const clamped = Math.min(Math.max(priority ?? 0, 0), 9)
+      const clamped = Math.min(boundedPriority(priority), 9)
       return steps.findLast((step) => step <= clamped) ?? steps[0]!
     },
     channel,

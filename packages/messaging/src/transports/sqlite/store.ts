@@ -13,6 +13,7 @@ import {
 } from '../../topology/exchange.ts'
 import type { Queue } from '../../topology/queue.ts'
 import { markRedelivered } from '../../virtual/envelope.ts'
+import { boundedPriority } from '../../virtual/priorities.ts'
 import type {
   MessageStore,
   Push,
@@ -207,9 +208,9 @@ export class SqliteStore implements MessageStore {
   async push(batch: readonly Push[]): Promise<void> {
     await this.#write(() => {
       const { push } = this.#broker.sql
-      for (const { queue, text, priority = 0, expiresAtMs, dueAtMs } of batch) {
+      for (const { queue, text, priority, expiresAtMs, dueAtMs } of batch) {
         const [expires, due] = [wholeMs(expiresAtMs), wholeMs(dueAtMs)]
-        push.run(queue, Math.min(Math.max(Math.trunc(priority) || 0, 0), 255), text, expires, due)
+        push.run(queue, boundedPriority(priority), text, expires, due)
         this.#broker.touch(queue)
       }
     })

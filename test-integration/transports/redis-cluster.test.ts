@@ -41,6 +41,12 @@ async function traffic(queueCount: number, everyMs: number) {
   return {
     queues,
     seen,
+    /** For a failure: how far both ends came, and how the cluster sees itself. */
+    async state(): Promise<string> {
+      const nodes = await cluster.nodes().catch((error: unknown) => String(error))
+      const counts = { said: n, confirmed: confirmed.size, refused, seen: seen.size }
+      return JSON.stringify({ counts, errors: errors.slice(-6), nodes }, undefined, 1)
+    },
     async check(what: string): Promise<void> {
       isOver = true
       await feeding
@@ -148,7 +154,7 @@ describeWith('redis', 'Redis Cluster', () => {
       await cluster.kill(server, end === 'frozen')
       const before = flow.seen.size
       await pause(1000)
-      await until(() => flow.seen.size > before + 300, 25_000)
+      await until(() => flow.seen.size > before + 300, 25_000, flow.state)
       await cluster.revive(server)
       if (isLong) await cluster.settled()
     }

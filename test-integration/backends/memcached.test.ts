@@ -7,6 +7,7 @@ import { backends, makeBackend, resultCodec } from '@celeriac/tasks/internal'
 import {
   backendOptions,
   backendSuite,
+  counting,
   jsonResults,
   type OpenOptions,
 } from '@celeriac/tasks/testing'
@@ -18,7 +19,7 @@ import {
 } from '../services/brokers.ts'
 
 const MemcachedBackend = await backends['cache+memcached'].load()
-type Backend = InstanceType<typeof MemcachedBackend>
+type Backend = ReturnType<typeof counting>
 const { codec } = new Connection('memory://')
 const names = ['msgpack', 'pickle', 'yaml']
 const codecs = await Promise.all(names.map((name) => resultCodec(codec, name, names)))
@@ -27,9 +28,8 @@ const opened: { close(): Promise<void> | void }[] = []
 const servers: ControlledServer[] = []
 
 function open(url: string, options?: OpenOptions, more?: Parameters<typeof backendOptions>[2]) {
-  const backend = new MemcachedBackend(
-    backendOptions(`cache+${url}`, options, more),
-    systemAmbient(),
+  const backend = counting(
+    new MemcachedBackend(backendOptions(`cache+${url}`, options, more), systemAmbient()),
   )
   opened.push(backend)
   return backend

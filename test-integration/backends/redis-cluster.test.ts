@@ -4,14 +4,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Connection, systemAmbient } from '@celeriac/messaging'
 import { slotOf } from '@celeriac/messaging/internal'
 import { backends, resultCodec } from '@celeriac/tasks/internal'
-import { backendOptions, backendSuite, type OpenOptions } from '@celeriac/tasks/testing'
+import { backendOptions, backendSuite, counting, type OpenOptions } from '@celeriac/tasks/testing'
 import { quietApp } from '../fixtures/clients.ts'
 import { RedisCluster } from '../fixtures/redis-cluster.ts'
 import { until } from '../fixtures/waiting.ts'
 import { describeWith } from '../services/brokers.ts'
 
 const RedisBackend = await backends['redis+cluster'].load()
-type Backend = InstanceType<typeof RedisBackend>
+type Backend = ReturnType<typeof counting>
 const { codec } = new Connection('memory://')
 const names = ['msgpack', 'pickle', 'yaml']
 const codecs = await Promise.all(names.map((name) => resultCodec(codec, name, names)))
@@ -20,7 +20,7 @@ let cluster: RedisCluster
 const opened: Backend[] = []
 
 const make = (options: OpenOptions = {}, url = cluster.url): Backend =>
-  new RedisBackend(backendOptions(url, options), systemAmbient())
+  counting(new RedisBackend(backendOptions(url, options), systemAmbient()))
 
 function open(url?: string): Backend {
   const backend = make({}, url)

@@ -5,13 +5,13 @@ import path from 'node:path'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Connection, systemAmbient } from '@celeriac/messaging'
 import { backends, resultCodec } from '@celeriac/tasks/internal'
-import { backendOptions, backendSuite, type OpenOptions } from '@celeriac/tasks/testing'
+import { backendOptions, backendSuite, counting, type OpenOptions } from '@celeriac/tasks/testing'
 import { clientsOf, rawRedis } from '../fixtures/raw-redis.ts'
 import { until } from '../fixtures/waiting.ts'
 import { describeWith, startPrivateRedis, urlOf } from '../services/brokers.ts'
 
 const RedisBackend = await backends.redis.load()
-type Backend = InstanceType<typeof RedisBackend>
+type Backend = ReturnType<typeof counting>
 const { codec } = new Connection('memory://')
 const names = ['msgpack', 'pickle', 'yaml']
 const codecs = await Promise.all(names.map((name) => resultCodec(codec, name, names)))
@@ -27,7 +27,7 @@ function open(
   more: Parameters<typeof backendOptions>[2] = {},
   options: OpenOptions = {},
 ): Backend {
-  const backend = new RedisBackend(backendOptions(url, options, more), systemAmbient())
+  const backend = counting(new RedisBackend(backendOptions(url, options, more), systemAmbient()))
   cleanups.push(() => backend.close())
   return backend
 }

@@ -22,7 +22,7 @@ export interface BackendCapabilities {
   /** `subscribe` pushes; without it waiting polls. */
   readonly notifies: boolean
   /**
-   * How chords find their end. `count`: each part is counted here, atomically; `poll`: the task
+   * How chords find their end. `count`: it is a `CountingBackend`; `poll`: the task
    * `celery.chord_unlock` looks at the members' records again and again; `none`: not at all.
    */
   readonly joins: 'count' | 'poll' | 'none'
@@ -95,15 +95,6 @@ export interface ResultBackend {
   /** Removes records; unknown ids are fine. */
   forget(ids: readonly string[]): Promise<void>
 
-  /** Announces a chord: parts of these members will be counted. Called before the first is sent. */
-  startCountdown(groupId: string, members: readonly ResultTree[]): Promise<void>
-  /** A part more than announced (Celery: `add_to_chord`); counted once for each id. */
-  extendCountdown(groupId: string, taskId: string): Promise<void>
-  /** Counts a part once, however often it is delivered. */
-  stepCountdown(part: CountdownPart): Promise<CountdownStep>
-  /** The join is done: its keys go. */
-  endCountdown(groupId: string): Promise<void>
-
   /** Keeps a group's result tree (`GroupResult.save`). */
   storeGroup(groupId: string, tree: ResultTree): Promise<void>
   /** Undefined when there is none. */
@@ -123,6 +114,22 @@ export interface ResultBackend {
 
   /** Removes what is over (`celery.backend_cleanup`); for stores where nothing goes by itself. */
   cleanup?(): Promise<void>
+}
+
+/** A backend whose capability `joins` is `count`: it counts the parts of chords, atomically. */
+export interface CountingBackend extends ResultBackend {
+  /** Announces a chord: parts of these members will be counted. Called before the first is sent. */
+  startCountdown(groupId: string, members: readonly ResultTree[]): Promise<void>
+  /** A part more than announced (Celery: `add_to_chord`); counted once for each id. */
+  extendCountdown(groupId: string, taskId: string): Promise<void>
+  /** Counts a part once, however often it is delivered. */
+  stepCountdown(part: CountdownPart): Promise<CountdownStep>
+  /** The join is done: its keys go. */
+  endCountdown(groupId: string): Promise<void>
+}
+
+export function canCount(backend: ResultBackend): backend is CountingBackend {
+  return backend.capabilities.joins === 'count'
 }
 
 /** What a backend is made from. */

@@ -18,6 +18,8 @@ export class Polling {
   #isLooking = false
   /** What is to be looked at once the present look is over. */
   #rung: Set<string> | 'all' | undefined
+  /** What was told of in this turn of the event loop. */
+  readonly #told = new Set<string>()
 
   constructor(
     read: (ids: readonly string[]) => Promise<readonly (StoredData | undefined)[]>,
@@ -60,6 +62,19 @@ export class Polling {
     }
     if (!awaited) this.stop()
     void this.#look(awaited)
+  }
+
+  /** Told of one, perhaps several times: all that this turn tells of are looked at together. */
+  lookSoon(id: string): void {
+    if (!this.#waiting.has(id)) return
+    if (this.#told.size === 0) {
+      setImmediate(() => {
+        const ids = [...this.#told]
+        this.#told.clear()
+        this.lookNow(ids)
+      })
+    }
+    this.#told.add(id)
   }
 
   stop(): void {

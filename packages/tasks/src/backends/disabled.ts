@@ -1,5 +1,5 @@
 /** No result backend: storing does nothing, asking says what to configure. */
-import type { CountdownStep, ResultBackend } from '../backend/backend.ts'
+import type { ResultBackend } from '../backend/backend.ts'
 import type { ResultRecord } from '../backend/result-record.ts'
 import type { ResultTree } from '../canvas/result-tree.ts'
 import { TasksError } from '../kernel/errors.ts'
@@ -38,20 +38,6 @@ export class DisabledBackend implements ResultBackend {
   }
 
   async forget(): Promise<void> {}
-
-  startCountdown(): Promise<void> {
-    return refuse('run a chord')
-  }
-
-  extendCountdown(): Promise<void> {
-    return refuse('run a chord')
-  }
-
-  stepCountdown(): Promise<CountdownStep> {
-    return refuse('count the parts of a chord')
-  }
-
-  async endCountdown(): Promise<void> {}
 
   storeGroup(): Promise<void> {
     return refuse('save a group')

@@ -4,7 +4,7 @@ import type {
   BackendOptions,
   CountdownPart,
   CountdownStep,
-  ResultBackend,
+  CountingBackend,
   StoredData,
   StoredResult,
 } from '../backend/backend.ts'
@@ -24,7 +24,7 @@ class Shared {
 /** Backends of one URL meet here, as connections of one `memory://` broker do. */
 const stores = new Map<string, Shared>()
 
-export class MemoryBackend implements ResultBackend {
+export class MemoryBackend implements CountingBackend {
   readonly name = 'memory'
   readonly capabilities = {
     persistent: false,

@@ -9,7 +9,7 @@ import type {
   BackendOptions,
   CountdownPart,
   CountdownStep,
-  ResultBackend,
+  CountingBackend,
   StoredData,
   StoredResult,
 } from '../backend/backend.ts'
@@ -42,7 +42,7 @@ interface Bell {
   close(): void
 }
 
-export class SqliteBackend implements ResultBackend {
+export class SqliteBackend implements CountingBackend {
   readonly name = 'sqlite'
   readonly capabilities = {
     persistent: true,

@@ -1,9 +1,9 @@
 /** Announces the join of a chord where the store of results counts its parts. */
-import type { ResultBackend } from '../backend/backend.ts'
+import type { CountingBackend } from '../backend/backend.ts'
 import { groupTree, type Countdown } from '../canvas/index.ts'
 
 export async function announce(
-  backend: ResultBackend,
+  backend: CountingBackend,
   { groupId, members }: Countdown,
 ): Promise<void> {
   // Celery joins from the members' own records when a header is not made of plain tasks.

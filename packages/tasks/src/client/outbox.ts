@@ -4,7 +4,7 @@
  */
 import type { Ambient, Message, Producer, Publication, Queue } from '@celeriac/messaging'
 import type { BodyCodec } from '@celeriac/messaging/internal'
-import type { ResultBackend } from '../backend/backend.ts'
+import { canCount, type ResultBackend } from '../backend/backend.ts'
 import {
   joinsLater,
   mergeOptions,
@@ -134,21 +134,17 @@ export class Outbox implements Sending {
   /** Announces a join, or gives the task that will look for its end where the store cannot count. */
   async #announce(countdown: Countdown): Promise<PlannedCall | undefined> {
     const backend = await this.#services.backend()
-    switch (backend.capabilities.joins) {
-      case 'count':
-        await announce(backend, countdown)
-        return undefined
-      case 'poll': {
-        const { ambient, config, replyTo } = this.#services
-        return unlockCall(countdown, {
-          id: ambient.nextId(),
-          replyTo,
-          intervalSeconds: config.resultChordRetryInterval,
-        })
-      }
-      case 'none':
-        throw cannotJoin(backend)
+    if (canCount(backend)) {
+      await announce(backend, countdown)
+      return undefined
     }
+    if (backend.capabilities.joins === 'none') throw cannotJoin(backend)
+    const { ambient, config, replyTo } = this.#services
+    return unlockCall(countdown, {
+      id: ambient.nextId(),
+      replyTo,
+      intervalSeconds: config.resultChordRetryInterval,
+    })
   }
 
   /** The message of a call as it would go out; for runs without a broker. */

@@ -2,7 +2,7 @@
  * Runs a plan here and now, without a broker: every message is written and read as it would travel, and run by
  * the same executor, with results and joins in a store of its own. What follows a task runs after it.
  */
-import type { ResultBackend } from '../backend/backend.ts'
+import type { CountingBackend } from '../backend/backend.ts'
 import type { Plan, PlannedCall } from '../canvas/index.ts'
 import type { Sending } from '../client/outbox.ts'
 import { TasksError } from '../kernel/errors.ts'
@@ -14,7 +14,7 @@ type Execute = (job: JobMessage, control: JobControl) => Promise<ExecutionReport
 
 export interface EagerServices {
   /** The store of this run alone. */
-  readonly backend: ResultBackend
+  readonly backend: CountingBackend
   /** The message as the broker would hand it out. */
   message(call: PlannedCall): Promise<JobMessage>
   /** Makes the executor that sends what follows to `outbox`. */

@@ -131,7 +131,7 @@ export class Follower {
     if (results instanceof ChordError) return await this.#failBody(part.body, results, context)
     const planned = chordBody(part.body, results, context)
     await this.#services.outbox.send(this.#services.inherit(planned, part.priority))
-    await (await recorder.backend()).endCountdown(part.groupId)
+    await recorder.endCount(part.groupId)
   }
 
   /**

@@ -1,7 +1,12 @@
 /** Outcome → result backend: records, of which those of one turn leave together, and the parts of chords. */
 import type { Clock } from '@celeriac/messaging'
 import { sleep, TurnBatch } from '@celeriac/messaging/internal'
-import type { CountdownStep, ResultBackend, StoredResult } from '../backend/backend.ts'
+import {
+  canCount,
+  type CountdownStep,
+  type ResultBackend,
+  type StoredResult,
+} from '../backend/backend.ts'
 import type { Encoded, ResultCodec } from '../backend/result-codec.ts'
 import { leafIds } from '../canvas/index.ts'
 import type { ResultRecord } from '../backend/result-record.ts'
@@ -84,7 +89,7 @@ export class Recorder {
   ): Promise<readonly PartResult[] | undefined> {
     const { groupId, groupIndex: index, taskId, state, value } = part
     const backend = await this.#services.backend()
-    if (backend.capabilities.joins !== 'count') return undefined
+    if (!canCount(backend)) return undefined
     const codec = await this.#services.codec()
     const data = codec.encode([1, taskId, state, value ?? null])
     const step = (): Promise<CountdownStep> =>
@@ -99,6 +104,12 @@ export class Recorder {
     const tree = await backend.readGroup(groupId)
     if (!tree?.[1]) throw new TasksError('TASKS_RESULT_INVALID', `the group ${groupId} is gone`)
     return await this.read(tree[1].flatMap(leafIds))
+  }
+
+  /** The join is done. */
+  async endCount(groupId: string): Promise<void> {
+    const backend = await this.#services.backend()
+    if (canCount(backend)) await backend.endCountdown(groupId)
   }
 
   /** State and value of each of these; `PENDING` where there is no record. */

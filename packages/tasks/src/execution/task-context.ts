@@ -1,5 +1,6 @@
 /** What a running task sees as `this`: its request, and what it can do with itself. */
 import type { Logger } from '@celeriac/messaging'
+import { canCount } from '../backend/backend.ts'
 import { fromWire, idOf, plan, withOptions, dataOf } from '../canvas/index.ts'
 import type { Sending } from '../client/outbox.ts'
 import { Replaced, TasksError } from '../kernel/errors.ts'
@@ -75,7 +76,7 @@ async function addToChord(
     )
   }
   const backend = await recorder.backend()
-  if (backend.capabilities.joins !== 'count') {
+  if (!canCount(backend)) {
     throw new TasksError(
       'TASKS_NOT_SUPPORTED',
       `the result backend '${backend.name}' cannot add to a chord; Redis, Memcached, SQLite and memory can`,

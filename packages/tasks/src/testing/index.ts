@@ -2,6 +2,7 @@
 export {
   backendOptions,
   backendSuite,
+  counting,
   jsonResults,
   type BackendHarness,
   type OpenOptions,

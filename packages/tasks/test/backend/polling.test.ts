@@ -51,6 +51,19 @@ describe('polling', () => {
     polling.stop()
   })
 
+  it('looks once at what is told of several times in one turn', async () => {
+    const { reads, read } = slowStore()
+    const polling = new Polling(read, new ManualClock())
+    for (const id of ['a', 'b']) polling.subscribe(id, () => undefined)
+
+    for (const id of ['a', 'x', 'b', 'a']) polling.lookSoon(id)
+    expect(reads).toEqual([])
+    await new Promise(setImmediate)
+
+    expect(reads.map(({ ids }) => ids)).toEqual([['a', 'b']])
+    polling.stop()
+  })
+
   it('never has two looks under way, so that the older is not told last', async () => {
     const clock = new ManualClock()
     const { stored, reads, read } = slowStore()

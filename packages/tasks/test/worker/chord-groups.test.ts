@@ -1,6 +1,7 @@
 /** Headers that were saved as groups with groups in them, as Python does: joined from the records of their members. */
 import { afterEach, expect, it } from '@jest/globals'
-import { RemoteError, type Celeriac, type Settings } from '@celeriac/tasks'
+import { RemoteError, type Settings } from '@celeriac/tasks'
+import { counting } from '@celeriac/tasks/testing'
 import { setup, type Bench } from './setup.ts'
 
 let bench: Bench | undefined
@@ -9,7 +10,6 @@ afterEach(async () => {
   bench = undefined
 })
 
-type Backend = Awaited<ReturnType<Celeriac['backend']>>
 type Data = { readonly data: object }
 
 /** A chord of a, b and c whose size says that it is complete with two of them: a and b have run. */
@@ -23,7 +23,7 @@ async function joined(settings: Partial<Settings> = {}) {
     } as never
   }, settings)
   const { app, worker } = bench
-  const backend: Backend = await app.backend()
+  const backend = counting(await app.backend())
   const leaf = (id: string) => [[id, null], null] as const
   await backend.startCountdown('header', [leaf('a'), leaf('b')])
   await backend.storeGroup('header', [

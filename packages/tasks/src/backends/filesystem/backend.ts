@@ -8,7 +8,6 @@ import type { Ambient } from '@celeriac/messaging'
 import { codeOf, eachOf, encodeName } from '@celeriac/messaging/internal'
 import type {
   BackendOptions,
-  CountdownStep,
   ResultBackend,
   StoredData,
   StoredResult,
@@ -41,7 +40,6 @@ export class FilesystemBackend implements ResultBackend {
   readonly #polling: Polling
   /** File → id, of those somebody waits for. */
   readonly #awaited = new Map<string, string>()
-  readonly #changed = new Set<string>()
   #watcher: FSWatcher | undefined
   #checking: Promise<void> | undefined
   #isClosed = false
@@ -112,22 +110,6 @@ export class FilesystemBackend implements ResultBackend {
     await this.#guard(() => eachOf(ids, (id) => this.#files.remove(this.#record(id))))
   }
 
-  startCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
-  extendCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
-  stepCountdown(): Promise<CountdownStep> {
-    return cannotCount()
-  }
-
-  endCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
   async storeGroup(groupId: string, tree: ResultTree): Promise<void> {
     const data = this.#codec.encode({ result: tree })
     await this.#guard(() => this.#files.replace(this.#group(groupId), data))
@@ -188,18 +170,9 @@ export class FilesystemBackend implements ResultBackend {
     this.#watcher = undefined
   }
 
-  /** A file is told of several times; all of one turn are looked at together. */
   #onChange(file: string | null): void {
     const id = file === null ? undefined : this.#awaited.get(file)
-    if (id === undefined) return
-    if (this.#changed.size === 0) {
-      setImmediate(() => {
-        const ids = [...this.#changed]
-        this.#changed.clear()
-        this.#polling.lookNow(ids)
-      })
-    }
-    this.#changed.add(id)
+    if (id !== undefined) this.#polling.lookSoon(id)
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {
@@ -237,9 +210,4 @@ function folderOf(url: string): string {
   if (rest === undefined)
     throw badBackend(`'${url}' names no folder; expected file:///path/to/folder`)
   return path.resolve(process.platform === 'win32' ? rest.replace(/^\/(?=[a-z]:)/i, '') : rest)
-}
-
-function cannotCount(): Promise<never> {
-  const text = 'the result backend in a folder cannot count; its chords are polled for'
-  return Promise.reject(new TasksError('TASKS_NOT_SUPPORTED', text))
 }

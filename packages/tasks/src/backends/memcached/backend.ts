@@ -4,7 +4,7 @@ import type {
   BackendOptions,
   CountdownPart,
   CountdownStep,
-  ResultBackend,
+  CountingBackend,
   StoredData,
   StoredResult,
 } from '../../backend/backend.ts'
@@ -19,7 +19,7 @@ import { Joins } from './join.ts'
 import { placeOf, Servers } from './servers.ts'
 import { Store } from './store.ts'
 
-export class MemcachedBackend implements ResultBackend {
+export class MemcachedBackend implements CountingBackend {
   readonly name = 'memcached'
   readonly capabilities = {
     persistent: false,

@@ -3,7 +3,6 @@ import type { Ambient } from '@celeriac/messaging'
 import { loadMongoClients, type MongoDocument, type MongoLink } from '@celeriac/messaging/internal'
 import type {
   BackendOptions,
-  CountdownStep,
   ResultBackend,
   StoredData,
   StoredResult,
@@ -120,22 +119,6 @@ export class MongoBackend implements ResultBackend {
       await this.#remove(this.#place.tasks, { _id: { $in: chunk } })
   }
 
-  startCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
-  extendCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
-  stepCountdown(): Promise<CountdownStep> {
-    return cannotCount()
-  }
-
-  endCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
   async storeGroup(groupId: string, tree: ResultTree): Promise<void> {
     const document = {
       // Celery keeps the ids alone, whatever they stand for; the tree is ours.
@@ -227,9 +210,4 @@ function documentFor(link: MongoLink, { id, data }: StoredResult): MongoDocument
   const document = { ...(data as Readonly<Record<string, unknown>>), _id: id }
   // FerretDB 1, the one whose updates are not atomic, takes no lists within lists either.
   return link.isAtomic ? document : { ...withoutNesting(document) }
-}
-
-function cannotCount(): Promise<never> {
-  const text = 'the result backend on MongoDB cannot count; its chords are polled for'
-  return Promise.reject(new TasksError('TASKS_NOT_SUPPORTED', text))
 }

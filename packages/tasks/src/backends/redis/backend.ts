@@ -8,7 +8,7 @@ import type {
   BackendOptions,
   CountdownPart,
   CountdownStep,
-  ResultBackend,
+  CountingBackend,
   StoredData,
   StoredResult,
 } from '../../backend/backend.ts'
@@ -27,7 +27,7 @@ import { redisSettings, type RedisSettings } from './settings.ts'
 /** Rounds in which a record may be changed by others before this gives up. */
 const patience = 20
 
-export class RedisBackend implements ResultBackend {
+export class RedisBackend implements CountingBackend {
   readonly name = 'redis'
   readonly capabilities = {
     persistent: true,

@@ -6,7 +6,6 @@ import type { Ambient, Connection, Delivery, Producer, Publication } from '@cele
 import { MessagingError } from '@celeriac/messaging'
 import type {
   BackendOptions,
-  CountdownStep,
   ResultBackend,
   StoredData,
   StoredResult,
@@ -157,20 +156,6 @@ export class RpcBackend implements ResultBackend {
       await this.#catchUp()
     for (const id of ids) this.#kept.delete(id)
   }
-
-  startCountdown(): Promise<void> {
-    return refuse('join chords')
-  }
-
-  extendCountdown(): Promise<void> {
-    return refuse('join chords')
-  }
-
-  stepCountdown(): Promise<CountdownStep> {
-    return refuse('count the parts of a chord')
-  }
-
-  async endCountdown(): Promise<void> {}
 
   storeGroup(): Promise<void> {
     return refuse('save groups')

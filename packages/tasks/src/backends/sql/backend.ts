@@ -7,7 +7,6 @@ import { MessagingError } from '@celeriac/messaging'
 import type {
   BackendCapabilities,
   BackendOptions,
-  CountdownStep,
   ResultBackend,
   StoredData,
   StoredResult,
@@ -50,7 +49,6 @@ export class SqlBackend implements ResultBackend {
   readonly #polling: Polling
   readonly #listening: Listening | undefined
   readonly #links: Links
-  readonly #told = new Set<string>()
   #store: Promise<SqlStore> | undefined
   #closing: Promise<void> | undefined
 
@@ -127,22 +125,6 @@ export class SqlBackend implements ResultBackend {
     if (ids.length > 0) await this.#guard((store) => store.remove(ids))
   }
 
-  startCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
-  extendCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
-  stepCountdown(): Promise<CountdownStep> {
-    return cannotCount()
-  }
-
-  endCountdown(): Promise<void> {
-    return cannotCount()
-  }
-
   async storeGroup(groupId: string, tree: ResultTree): Promise<void> {
     const bytes = writeGroup(tree)
     await this.#guard((store) => store.putGroup(groupId, bytes))
@@ -172,18 +154,10 @@ export class SqlBackend implements ResultBackend {
     }
   }
 
-  /** Ids that are told of in one turn are looked at together. */
+  /** `id`: undefined for any. */
   #onStored(id: string | undefined): void {
-    if (id === undefined) return this.#polling.lookNow()
-    if (!this.#polling.has(id)) return
-    if (this.#told.size === 0) {
-      setImmediate(() => {
-        const ids = [...this.#told]
-        this.#told.clear()
-        this.#polling.lookNow(ids)
-      })
-    }
-    this.#told.add(id)
+    if (id === undefined) this.#polling.lookNow()
+    else this.#polling.lookSoon(id)
   }
 
   async #guard<T>(work: (store: SqlStore) => Promise<T>): Promise<T> {
@@ -238,9 +212,4 @@ function dialectOf(address: SqlAddress, ambient: Ambient): Dialect {
     case 'sqlite':
       return sqliteDialect(address.file, address.busyTimeoutMs)
   }
-}
-
-function cannotCount(): Promise<never> {
-  const why = 'a database does not count the parts of a chord; their records are looked at'
-  return Promise.reject(new TasksError('TASKS_NOT_SUPPORTED', why))
 }

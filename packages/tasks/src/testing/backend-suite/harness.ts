@@ -1,5 +1,11 @@
 /** What an author of a result backend gives to the suite. */
-import type { BackendOptions, ResultBackend, StoredResult } from '../../backend/backend.ts'
+import {
+  canCount,
+  type BackendOptions,
+  type CountingBackend,
+  type ResultBackend,
+  type StoredResult,
+} from '../../backend/backend.ts'
 import { jsonResults, type ResultCodec } from '../../backend/result-codec.ts'
 import type { ResultRecord } from '../../backend/result-record.ts'
 
@@ -27,6 +33,12 @@ export interface BackendHarness {
 }
 
 export { jsonResults }
+
+/** A backend that is known to count the parts of chords. */
+export function counting(backend: ResultBackend): CountingBackend {
+  if (!canCount(backend)) throw new Error(`${backend.name} does not count the parts of chords`)
+  return backend
+}
 
 /** What a backend under test is made from. */
 export function backendOptions(

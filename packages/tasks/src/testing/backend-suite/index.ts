@@ -7,7 +7,13 @@ import { TasksError } from '../../kernel/errors.ts'
 import { countdownTests } from './countdown.ts'
 import { read, record, stored, withBackend, type BackendHarness } from './harness.ts'
 
-export { backendOptions, jsonResults, type BackendHarness, type OpenOptions } from './harness.ts'
+export {
+  backendOptions,
+  counting,
+  jsonResults,
+  type BackendHarness,
+  type OpenOptions,
+} from './harness.ts'
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 

@@ -7,6 +7,7 @@ import type { Taken } from './store.ts'
 
 export interface PumpSource {
   take(queues: readonly string[], max: number): Promise<Taken[]>
+  isResting?(queues: readonly string[]): boolean
   wait(queues: readonly string[], signal: AbortSignal): Promise<void>
 }
 
@@ -80,13 +81,15 @@ export class Pump {
         await new Promise<void>((resolve) => setImmediate(resolve))
         continue
       }
-      const taken = await this.#source.take(this.#queues, Math.min(room, batchLimit))
-      if (taken.length > 0) {
-        this.#rotate(taken)
-        this.#onTaken(taken)
-        continue
+      if (!this.#source.isResting?.(this.#queues)) {
+        const taken = await this.#source.take(this.#queues, Math.min(room, batchLimit))
+        if (taken.length > 0) {
+          this.#rotate(taken)
+          this.#onTaken(taken)
+          continue
+        }
+        if (this.#stopped || this.#queues.length === 0) continue
       }
-      if (this.#stopped || this.#queues.length === 0) continue
       const waiting = new AbortController()
       this.#waiting = waiting
       await this.#source.wait(this.#queues, waiting.signal)

@@ -111,6 +111,8 @@ export interface MessageStore {
    * aborts. May resolve early; never misses a push for longer than `tickMs`.
    */
   wait(queues: readonly string[], signal: AbortSignal): Promise<void>
+  /** True when the last `take` left nothing in these queues, and `wait` will tell of what comes: no need to take again. */
+  isResting?(queues: readonly string[]): boolean
   /** Settling what this session no longer holds is a no-op. */
   settle(batch: readonly Settlement[]): Promise<void>
   /** Gives back what this resumed session holds, but for these receipts: nobody here knows of it. */

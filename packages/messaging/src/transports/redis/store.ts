@@ -22,6 +22,8 @@ export class RedisStore extends BaseStore {
   readonly #link: RedisLink
   readonly #partition: Partition
   #identity: string
+  /** The last claim got less than it asked for: the next will be followed by a look. */
+  #ranDry = true
   #sentinels: MasterWatch | undefined
 
   static async open(options: ConnectOptions, context: StoreContext): Promise<RedisStore> {
@@ -75,7 +77,12 @@ export class RedisStore extends BaseStore {
     return this.#identity
   }
 
+  isResting(queues: readonly string[]): boolean {
+    return this.#link.watcher.isResting(nameOf(queues))
+  }
+
   async wait(queues: readonly string[], signal: AbortSignal): Promise<void> {
+    if (this.isResting(queues)) return await this.#link.watcher.waitResting(signal)
     const keys = this.sound(queues).flatMap(this.keys.lists)
     await this.#link.watcher.wait([keys], signal)
   }
@@ -104,7 +111,17 @@ export class RedisStore extends BaseStore {
   }
 
   protected async claim(queues: readonly string[], max: number, isFair: boolean): Promise<Claimed> {
-    return await this.#partition.claim(queues, max, isFair)
+    const claiming = this.#partition.claim(queues, max, isFair)
+    if (!this.#ranDry) {
+      const claimed = await claiming
+      this.#ranDry = claimed.taken.length < max
+      return claimed
+    }
+    // Leaves with the claim and saves the next one, which would find nothing.
+    const looking = this.#link.watcher.look(nameOf(queues), queues.flatMap(this.keys.lists))
+    const [claimed] = await Promise.all([claiming, looking])
+    this.#ranDry = claimed.taken.length < max
+    return claimed
   }
 
   protected async leaveAll(): Promise<void> {
@@ -115,4 +132,9 @@ export class RedisStore extends BaseStore {
     this.#link.end(new Error('closed'))
     this.#sentinels?.end()
   }
+}
+
+/** Of these queues together, in whatever order they are served. */
+function nameOf(queues: readonly string[]): string {
+  return queues.length === 1 ? queues[0]! : queues.toSorted().join('\0')
 }

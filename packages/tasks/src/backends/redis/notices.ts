@@ -21,6 +21,8 @@ type Listener = (data: Encoded) => void
 /** Channels of one command. */
 const chunkSize = 1000
 const longestPauseMs = 1000
+/** An ended subscription goes with the next that begins, but not later than this. */
+const endsWithinMs = 20
 
 export interface NoticesOptions {
   readonly clock: Clock
@@ -129,8 +131,10 @@ export class Notices {
   }
 
   async #subscribe({ client }: Link, channels: readonly string[]): Promise<void> {
-    const { redisError } = await loadRedisClients()
+    const { redisError, Cork } = await loadRedisClients()
     try {
+      new Cork(client).hold()
+      this.#end()
       await client.subscribe(...channels)
     } catch (error) {
       throw redisError(error, 'Redis (SUBSCRIBE)')
@@ -190,16 +194,21 @@ export class Notices {
   #scheduleEnd(): void {
     if (this.#endScheduled) return
     this.#endScheduled = true
-    setImmediate(() => {
+    const end = (): void => {
       this.#endScheduled = false
-      const ended = [...this.#ended].filter((channel) => !this.#listeners.has(channel))
-      this.#ended.clear()
-      const link = this.#current
-      if (!link || link.isOver) return
-      for (const channels of chunksOf(ended, chunkSize)) {
-        // A lost link has no subscriptions left to end.
-        link.client.unsubscribe(...channels).catch(() => undefined)
-      }
-    })
+      this.#end()
+    }
+    this.#options.clock.after(endsWithinMs, end, { background: true })
+  }
+
+  #end(): void {
+    const ended = [...this.#ended].filter((channel) => !this.#listeners.has(channel))
+    this.#ended.clear()
+    const link = this.#current
+    if (!link || link.isOver) return
+    for (const channels of chunksOf(ended, chunkSize)) {
+      // A lost link has no subscriptions left to end.
+      link.client.unsubscribe(...channels).catch(() => undefined)
+    }
   }
 }

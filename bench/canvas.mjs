@@ -11,15 +11,19 @@ const python = await ensurePython()
 const env = { BROKER_URL: server.url }
 
 const node = (file) => ({
-  work: [process.execPath, ['--stack-size=4000', `${here}/systems/${file}`, 'work'], env],
+  work: [process.execPath, ['--stack-size=4000', `${here}/${file}`, 'work'], env],
   ask: (name, count) => [
     process.execPath,
-    ['--stack-size=4000', `${here}/systems/${file}`, name, String(count)],
+    ['--stack-size=4000', `${here}/${file}`, name, String(count)],
     env,
   ],
 })
 const quiet = ['--without-gossip', '--without-mingle', '--without-heartbeat']
-const systems = { ours: node('canvas-ours.mjs'), bullmq: node('canvas-bullmq.mjs') }
+const systems = {
+  ours: node('systems/canvas-ours.mjs'),
+  bullmq: node('systems/canvas-bullmq.mjs'),
+  floor: node('floors/brpop.mjs'),
+}
 if (python.path) {
   const celery = python.path.replace(/python3?$/, 'celery')
   const words = ['-A', 'canvas_celery', 'worker', '-P', 'solo', '-l', 'ERROR', ...quiet]
@@ -35,7 +39,8 @@ if (python.path) {
 }
 // BullMQ has nothing like a group whose results come back; of Celery's, the great ones take minutes.
 const cases = [
-  { name: 'latency', count: 1000, systems: ['ours', 'bullmq', 'celery'] },
+  { name: 'idle', count: 200, systems: ['ours', 'bullmq', 'celery', 'floor'] },
+  { name: 'latency', count: 1000, systems: ['ours', 'bullmq', 'celery', 'floor'] },
   { name: 'chord', count: 1000, systems: ['ours', 'bullmq', 'celery'] },
   { name: 'chord', count: 10_000, systems: ['ours', 'bullmq'] },
   { name: 'group', count: 10_000, systems: ['ours', 'celery'] },
@@ -75,7 +80,9 @@ try {
     for (const name of names) {
       const all = results.get(name)
       const times = all.map(({ seconds }) => seconds)
-      const p99 = one.name === 'latency' ? shown(median(all.map((each) => each.p99))) : ''
+      const p99 = ['idle', 'latency'].includes(one.name)
+        ? shown(median(all.map((each) => each.p99)))
+        : ''
       const cpu = median(all.map(({ cpuSeconds }) => cpuSeconds))
       const ratio = results.has('ours') ? (secondsOf(name) / secondsOf('ours')).toFixed(2) : ''
       console.log(

@@ -1,6 +1,6 @@
 // BullMQ: flows for chords (a parent waits for its children); it has no groups, and a chain is a flow in a flow.
 import { FlowProducer, Queue, QueueEvents, Worker } from 'bullmq'
-import { tell } from './canvas-cases.mjs'
+import { latencies, tell } from './canvas-cases.mjs'
 
 const [role, text] = process.argv.slice(2)
 const count = Number(text)
@@ -41,17 +41,12 @@ if (role === 'work') {
       const { job } = await flows.add(flow)
       return await job.waitUntilFinished(events)
     },
-    latency: async () => {
-      const took = []
-      for (let i = 0; i < count; i++) {
-        const began = performance.now()
-        const job = await queue.add('one', { x: i })
-        await job.waitUntilFinished(events)
-        took.push(performance.now() - began)
-      }
-      return took
-    },
   }
+  const call = async (i) => {
+    const job = await queue.add('one', { x: i })
+    await job.waitUntilFinished(events)
+  }
+  cases.latency = cases.idle = () => latencies(role, count, call)
   await tell(role, count, cases[role])
   process.exit(0)
 }

@@ -1,6 +1,6 @@
 // Ourselves: `canvas-ours.mjs work`, or `canvas-ours.mjs <case> COUNT`; the public API and its defaults.
 import { Celeriac, chain, chord, createWorker, groupOf } from '@celeriac/tasks'
-import { tell } from './canvas-cases.mjs'
+import { latencies, tell } from './canvas-cases.mjs'
 
 const [role, text] = process.argv.slice(2)
 const count = Number(text)
@@ -21,16 +21,9 @@ const cases = {
     await (
       await chain(add.s(0), ...Array.from({ length: count - 1 }, () => add.s())).delay()
     ).get(),
-  latency: async () => {
-    const took = []
-    for (let i = 0; i < count; i++) {
-      const began = performance.now()
-      await (await one.delay(i)).get()
-      took.push(performance.now() - began)
-    }
-    return took
-  },
 }
+const call = async (i) => await (await one.delay(i)).get()
+cases.latency = cases.idle = () => latencies(role, count, call)
 
 if (role === 'work') {
   const worker = await createWorker(app, { pool: 'async', concurrency: 100 })

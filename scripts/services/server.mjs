@@ -86,7 +86,11 @@ export function controlledServer(recipe, { ready, running, tied = false, changed
     },
     /** Freezes the server: connections stay open, nobody answers. */
     pause() {
-      if (isSame(main)) process.kill(main.pid, 'SIGSTOP')
+      if (!isSame(main)) return
+      process.kill(main.pid, 'SIGSTOP')
+      // Its threads stop one after the other: until then it may answer.
+      const latestMs = Date.now() + 1000
+      while (!isStopped(main.pid) && Date.now() < latestMs);
     },
     resume() {
       if (isSame(main)) process.kill(main.pid, 'SIGCONT')
@@ -119,4 +123,18 @@ async function waitUntilReady(recipe, ready, pid) {
   throw new Error(
     `${recipe.name} is not ready after ${seconds} s (${reason}): ${lastLinesOf(recipe.logFile)}`,
   )
+}
+
+/** True when every thread of the process stands still; also where that cannot be seen. */
+function isStopped(pid) {
+  try {
+    const tasks = fs.readdirSync(`/proc/${pid}/task`)
+    return tasks.every((task) =>
+      / [TtZX] /.test(
+        fs.readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8').replace(/.*\)/, ''),
+      ),
+    )
+  } catch {
+    return true
+  }
 }

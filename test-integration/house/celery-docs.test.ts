@@ -87,6 +87,7 @@ const subjects: Readonly<Record<string, string>> = {
   result: 'Tasks.AsyncResult',
   worker: 'Tasks.Worker',
   backend: "Awaited<ReturnType<Tasks.Celeriac['backend']>>",
+  counting: 'ReturnType<typeof Testing.counting>',
   services: "Awaited<ReturnType<Tasks.Celeriac['setup']>>",
   this: 'Tasks.TaskContext',
   request: 'Tasks.TaskRequest',
@@ -170,6 +171,7 @@ describe('the names of ours in docs/celery.md', () => {
     )
     const head = [
       "import type * as Tasks from '@celeriac/tasks'",
+      "import type * as Testing from '@celeriac/tasks/testing'",
       'type Code<C extends Tasks.TasksCode> = C',
     ]
 

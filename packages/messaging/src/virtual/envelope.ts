@@ -44,7 +44,7 @@ export function encodeEnvelope(
   let wire = ''
   if (properties.correlationId !== undefined)
     wire += `"correlation_id":${JSON.stringify(properties.correlationId)},`
-  if (properties.replyTo !== undefined) wire += `"reply_to":${JSON.stringify(properties.replyTo)},`
+  if (properties.replyTo !== undefined) wire += `"reply_to":${quoted(properties.replyTo)},`
   wire += `"delivery_mode":${properties.deliveryMode ?? 2},`
   if (properties.expirationMs !== undefined) wire += `"expiration":"${properties.expirationMs}",`
   wire += rarelySet(properties)
@@ -52,13 +52,26 @@ export function encodeEnvelope(
   if (expiresAtMs !== undefined) wire += `"expires_at":${expiresAtMs},`
   return (
     `{"body":"${bytes.toString('base64')}"` +
-    `,"content-encoding":${JSON.stringify(properties.contentEncoding ?? 'utf-8')}` +
-    `,"content-type":${JSON.stringify(properties.contentType ?? 'application/data')}` +
+    `,"content-encoding":${quoted(properties.contentEncoding ?? 'utf-8')}` +
+    `,"content-type":${quoted(properties.contentType ?? 'application/data')}` +
     `,"headers":${stringifyJson(headers)},"properties":{${wire}` +
-    `"delivery_info":{"exchange":${JSON.stringify(exchange)},"routing_key":${JSON.stringify(routingKey)}},` +
+    `"delivery_info":{"exchange":${quoted(exchange)},"routing_key":${quoted(routingKey)}},` +
     // The tag last on purpose: the Redis claim script finds it at the end of the text without parsing it.
     `"priority":${writtenPriority(properties)},"body_encoding":"base64","delivery_tag":${JSON.stringify(deliveryTag)}}}`
   )
+}
+
+/** Texts that most messages share, as JSON. */
+const quotes = new Map<string, string>()
+const mostQuotes = 200
+
+function quoted(text: string): string {
+  let quote = quotes.get(text)
+  if (quote === undefined) {
+    if (quotes.size >= mostQuotes) quotes.clear()
+    quotes.set(text, (quote = JSON.stringify(text)))
+  }
+  return quote
 }
 
 /** As it was said, like Kombu, unless no JSON could hold it. */

@@ -2,7 +2,7 @@
 import { plan, stamp, taskTree, type Plan, type ResultTree } from '../canvas/index.ts'
 import { inheritPriority } from '../client/priority.ts'
 import { admission } from '../client/admission.ts'
-import type { Signature } from '../canvas/signature.ts'
+import type { DeliveryOptions, Signature } from '../canvas/signature.ts'
 import { currentExecution } from '../execution/context.ts'
 import { describe } from '../kernel/describe.ts'
 import { TasksError } from '../kernel/errors.ts'
@@ -15,17 +15,31 @@ export type WholePlan = Plan & { readonly result: ResultTree }
 
 /** Throws `TASKS_SIGNATURE_INVALID` when there is nothing to run. */
 export function planOf(signature: Signature, options: SendOptions, services: Services): WholePlan {
+  return planWith(signature, options, deliveryIn(options), services)
+}
+
+/** What of the options is laid over the signature's own; undefined for nothing, which is the rule. */
+function deliveryIn(options: SendOptions): DeliveryOptions | undefined {
   const {
-    args,
-    kwargs,
-    taskId,
-    timeout: _,
-    rootId,
-    parentId,
-    addToParent: _1,
-    stamps,
+    args: _,
+    kwargs: _1,
+    taskId: _2,
+    timeout: _3,
+    rootId: _4,
+    parentId: _5,
+    addToParent: _6,
+    stamps: _7,
     ...given
   } = options
+  return Object.keys(given).length === 0 ? undefined : given
+}
+
+function planWith(
+  signature: Signature,
+  { args, kwargs, taskId, rootId, parentId, stamps }: SendOptions,
+  given: DeliveryOptions | undefined,
+  services: Services,
+): WholePlan {
   if (typeof (signature as Partial<Signature> | null | undefined)?.kind !== 'string') {
     throw new TasksError(
       'TASKS_SIGNATURE_INVALID',
@@ -61,7 +75,8 @@ export function plansOf(
       `${signatures.length} tasks cannot have one taskId; leave it out, or give each signature its own`,
     )
   }
-  return signatures.map((one) => planOf(one, options, services))
+  const given = deliveryIn(options)
+  return signatures.map((one) => planWith(one, options, given, services))
 }
 
 /**

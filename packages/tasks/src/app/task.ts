@@ -7,6 +7,7 @@ import { stringifyJson } from '@celeriac/messaging/internal'
 import {
   call,
   chunks,
+  noOptions,
   xmap,
   xstarmap,
   type PlannedCall,
@@ -188,7 +189,7 @@ function taskFront(app: Celeriac, callee: Callee): object {
     const { positional, kwargs } = splitKw(args)
     return new AppliedSignature(app, call(name, { args: positional, kwargs }, immutable))
   }
-  const whole = (args: readonly unknown[], options: SignatureOptions = noLinks): Signature => {
+  const whole = (args: readonly unknown[], options: SignatureOptions = noOptions): Signature => {
     const { positional, kwargs } = splitKw(args)
     checkCount(callee, positional, kwargs)
     const shadow = callee.shadowName?.(positional, kwargs)
@@ -249,11 +250,10 @@ export interface ApplyOptions {
   readonly throw?: boolean
 }
 
-const noLinks: SignatureOptions = Object.freeze({})
 const noSendOptions: CallOptions = Object.freeze({})
 
 function linksOf(link: unknown, linkError: unknown): SignatureOptions {
-  if (link === undefined && linkError === undefined) return noLinks
+  if (link === undefined && linkError === undefined) return noOptions
   return {
     ...(link !== undefined && { link: listOf(link).map(dataOf) }),
     ...(linkError !== undefined && { linkError: listOf(linkError).map(dataOf) }),

@@ -41,6 +41,7 @@ export {
   deliveryOf,
   mergeArgs,
   mergeOptions,
+  noOptions,
   signatureBrand,
   withImmutable,
   withOptions,

@@ -56,24 +56,28 @@ export function outgoing(call: PlannedCall, context: OutgoingContext): OutgoingT
 /** Found where it is sent: a message that says this is put aside by whoever receives it, and nobody is told. */
 function checkCall({ id, task, args, kwargs, options }: PlannedCall): void {
   const { priority, headers, timeLimit, softTimeLimit } = options
-  const mustBe = (isRight: boolean, name: string, what: string, found: unknown): void => {
-    if (isRight) return
-    throw new TasksError(
-      'TASKS_ARGUMENTS_INVALID',
-      `${task}: ${name} must be ${what}, not ${describe(found)}`,
-    )
-  }
-  mustBe(typeof task === 'string' && task !== '', 'the name of a task', 'a text', task)
-  mustBe(typeof id === 'string' && id !== '', 'taskId', 'a text that is not empty', id)
-  mustBe(Array.isArray(args), 'args', 'a list', args)
-  mustBe(isObject(kwargs), 'kwargs', 'an object', kwargs)
+  if (typeof task !== 'string' || task === '') refuse(task, 'the name of a task', 'a text', task)
+  if (typeof id !== 'string' || id === '') refuse(task, 'taskId', 'a text that is not empty', id)
+  if (!Array.isArray(args)) refuse(task, 'args', 'a list', args)
+  if (!isObject(kwargs)) refuse(task, 'kwargs', 'an object', kwargs)
   // Python writes None for what was not given.
-  if (isGiven(headers)) mustBe(isObject(headers), 'headers', 'an object', headers)
+  if (isGiven(headers) && !isObject(headers)) refuse(task, 'headers', 'an object', headers)
   // Which numbers there are is the broker's: Redis takes any for the nearest it has, as Kombu does.
-  if (isGiven(priority))
-    mustBe(Number.isSafeInteger(priority), 'priority', 'a whole number', priority)
-  for (const [name, limit] of Object.entries({ timeLimit, softTimeLimit }))
-    if (isGiven(limit)) mustBe(Number.isFinite(limit), name, 'a number of seconds', limit)
+  if (isGiven(priority) && !Number.isSafeInteger(priority))
+    refuse(task, 'priority', 'a whole number', priority)
+  checkLimit(task, 'timeLimit', timeLimit)
+  checkLimit(task, 'softTimeLimit', softTimeLimit)
+}
+
+function checkLimit(task: string, name: string, limit: unknown): void {
+  if (isGiven(limit) && !Number.isFinite(limit)) refuse(task, name, 'a number of seconds', limit)
+}
+
+function refuse(task: string, name: string, what: string, found: unknown): never {
+  throw new TasksError(
+    'TASKS_ARGUMENTS_INVALID',
+    `${task}: ${name} must be ${what}, not ${describe(found)}`,
+  )
 }
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null

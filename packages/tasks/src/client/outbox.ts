@@ -2,12 +2,20 @@
  * The only place that sends tasks: carries out a plan, joins first and messages after, so that a fast
  * member of a chord can never finish before its join is known.
  */
-import type { Ambient, Message, Producer, Publication, Queue } from '@celeriac/messaging'
+import type {
+  Ambient,
+  Message,
+  Producer,
+  Properties,
+  Publication,
+  Queue,
+} from '@celeriac/messaging'
 import type { BodyCodec } from '@celeriac/messaging/internal'
 import { canCount, type ResultBackend } from '../backend/backend.ts'
 import {
   joinsLater,
   mergeOptions,
+  noOptions,
   outgoing,
   unlockCall,
   type Countdown,
@@ -68,6 +76,11 @@ export interface Sending {
 
 export class Outbox implements Sending {
   readonly #services: OutboxServices
+  /** Options as they were given → where they lead, and all that hold: those of a task are asked about again and again. */
+  readonly #addressed = new WeakMap<
+    DeliveryOptions,
+    { readonly destination: Route; readonly options: DeliveryOptions }
+  >()
   /** Keeps what would make messages large, where the setting asks for it. */
   readonly #offload: Offload | undefined
 
@@ -220,21 +233,24 @@ export class Outbox implements Sending {
   #address(given: PlannedCall): SentTask {
     const { config } = this.#services
     const declared = this.#services.declared(given.task)
-    const options = declared
-      ? mergeOptions({ ...declared.delivery, ...declared.describe?.(given) }, given.options)
-      : given.options
+    const described = declared?.describe?.(given)
+    const own = described ? { ...declared!.delivery, ...described } : declared?.delivery
+    const options = own ? mergeOptions(own, given.options) : given.options
     const route = this.#services.route(given.task, options, given)
-    const call: PlannedCall = {
-      ...given,
-      options: {
-        ignoreResult: config.taskIgnoreResult,
-        ...route.options,
-        ...options,
-        ...(route.priority !== undefined && { priority: route.priority }),
-        deliveryMode: options.deliveryMode ?? route.deliveryMode,
-      },
+    const known = this.#addressed.get(options)
+    if (known?.destination === route)
+      return { call: { ...given, options: known.options }, destination: route }
+    const whole = {
+      ignoreResult: config.taskIgnoreResult,
+      ...route.options,
+      ...options,
+      ...(route.priority !== undefined && { priority: route.priority }),
+      deliveryMode: options.deliveryMode ?? route.deliveryMode,
     }
-    return { call, destination: route }
+    // Worth keeping where the next call brings the same ones: the task's own, or none.
+    if (options === own || options === noOptions)
+      this.#addressed.set(options, { destination: route, options: Object.freeze(whole) })
+    return { call: { ...given, options: whole }, destination: route }
   }
 
   #prepare({ call, destination }: SentTask): Prepared {
@@ -252,16 +268,16 @@ export class Outbox implements Sending {
         { cause: error },
       )
     }
+    // Ours alone, and completed where they are: copies with more members are slow to read ever after.
+    const properties: Writable<Properties> = encoded.properties
+    properties.contentType = body.contentType
+    properties.contentEncoding = body.contentEncoding
     const message: Message = {
       body: body.body,
       headers: body.compression
         ? { ...encoded.headers, compression: body.compression }
         : encoded.headers,
-      properties: {
-        ...encoded.properties,
-        contentType: body.contentType,
-        contentEncoding: body.contentEncoding,
-      },
+      properties,
     }
     const { exchange, routingKey } = destination
     const { mandatory } = call.options
@@ -276,6 +292,8 @@ export class Outbox implements Sending {
     return { call, destination, publication }
   }
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 interface Prepared extends SentTask {
   readonly publication: Publication

@@ -198,8 +198,11 @@ class Planner {
     given: Given,
     immutable: boolean,
   ): ResultNode[] {
+    const { id, groupId, chord } = place
     const mine = immutable ? { options: given.options } : given
-    return members.map((member, groupIndex) => this.apply(member, { ...place, groupIndex }, mine)!)
+    return members.map((member, groupIndex) =>
+      this.apply(member, { id, groupId, groupIndex, chord }, mine)!,
+    )
   }
 
   #applyChord(chord: Chord, place: Place, given: Given, rest: Rest): ResultNode | undefined {

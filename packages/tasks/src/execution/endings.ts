@@ -42,7 +42,8 @@ export class Endings {
   }
 
   async success(running: Running, value: unknown): Promise<ExecutionReport> {
-    const finished: Finished = { ...running, outcome: { kind: 'success', value } }
+    const { meta, payload } = running
+    const finished: Finished = { meta, payload, outcome: { kind: 'success', value } }
     // A value that cannot be carried fails the task; only an outage brings the message back.
     await orUnrecorded(async () => {
       const decided = this.#follower.next(finished)
@@ -86,7 +87,8 @@ export class Endings {
   ): Promise<ExecutionReport> {
     const failure = encodeFailure(error)
     const { exception, traceback, summary } = failure
-    const finished: Finished = { ...running, outcome: { kind: 'failure', exception } }
+    const { meta, payload } = running
+    const finished: Finished = { meta, payload, outcome: { kind: 'failure', exception } }
     const report = {
       ...this.report(running),
       state: 'FAILURE' as const,

@@ -17,7 +17,7 @@ import { callErrback, isCalledInPlace } from './errback.ts'
 import { callHooks, hasHooks, type Limited } from './hooks.ts'
 import { atMost } from './limit.ts'
 import { checkedArguments, checkedResult } from './validate.ts'
-import { contextOf, type ContextServices } from './task-context.ts'
+import { RunningContext, type ContextServices } from './task-context.ts'
 import { Follower } from './follow.ts'
 import type { Runnable } from './runnable.ts'
 import { decodeJob, loadCodec, refusedReport, type Running } from './running.ts'
@@ -180,7 +180,7 @@ export class Executor {
   ): Promise<ExecutionReport> {
     const { meta } = running
     const { signals } = this.#services
-    const context = contextOf(running, runnable, control, this.#contexts)
+    const context = new RunningContext(running, runnable, control, this.#contexts)
     const children = runnable.options.trail === false ? [] : running.children
     const execution: Execution = { context, children }
     if (signals.has('taskPrerun')) {
@@ -196,15 +196,16 @@ export class Executor {
   /** Hooks and signals, once the end is recorded. */
   async #tell({ report, value }: Ended, execution: Execution, runnable: Runnable): Promise<void> {
     const { signals, log, ambient, config } = this.#services
-    const { request } = execution.context
+    const { context } = execution
     const { state, id, task } = report
     if (report.unrecorded === undefined) {
       if (state === 'SUCCESS') {
         if (signals.has('taskSuccess')) signals.emit('taskSuccess', { id, task, result: value })
       } else if (state === 'RETRY') {
-        if (signals.has('taskRetry')) signals.emit('taskRetry', { request, reason: value })
+        if (signals.has('taskRetry'))
+          signals.emit('taskRetry', { request: context.request, reason: value })
       } else if (state === 'FAILURE' && signals.has('taskFailure')) {
-        signals.emit('taskFailure', { id, task, error: value, request })
+        signals.emit('taskFailure', { id, task, error: value, request: context.request })
       }
       if (
         hasHooks(runnable.options) &&
@@ -212,7 +213,7 @@ export class Executor {
       ) {
         // The task's own limit ended with the task; each of these has it anew.
         const { timeLimit = config.taskTimeLimit } = runnable.options
-        const seconds = request.timeLimit[0] ?? timeLimit
+        const seconds = context.request.timeLimit[0] ?? timeLimit
         const limited: Limited = (call) => atMost(ambient.clock, seconds, call)
         await callHooks(runnable.options, execution, { state, value }, log, limited)
       }
@@ -220,7 +221,7 @@ export class Executor {
     if (signals.has('taskPostrun'))
       signals.emit('taskPostrun', {
         report,
-        request,
+        request: context.request,
         ...(state === 'SUCCESS' && { result: value }),
       })
   }

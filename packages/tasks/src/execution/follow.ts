@@ -121,7 +121,7 @@ export class Follower {
 
   async #count(part: ChordPart, state: string, value: unknown): Promise<void> {
     const { recorder, patience } = this.#services
-    const parts = await recorder.count({ ...part, state, value }, patience)
+    const parts = await recorder.count({ state, value, ...part }, patience)
     if (!parts) return
     const context = this.#joinContext(part.taskId, part.rootId)
     const broken = parts.find(isBroken)

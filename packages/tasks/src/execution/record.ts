@@ -35,6 +35,9 @@ export interface PartResult {
   readonly value: unknown
 }
 
+/** Records of one write: the store works on them while this process works on the next. */
+const mostTogether = 100
+
 /** Milliseconds between two looks at the same records. */
 const lookAgainMs = 50
 
@@ -59,8 +62,9 @@ export class Recorder {
   constructor(services: RecorderServices) {
     this.#services = services
     const { backend } = services
-    this.#batch = new TurnBatch((results) =>
-      this.#persist(async () => await (await backend()).store(results)),
+    this.#batch = new TurnBatch(
+      (results) => this.#persist(async () => await (await backend()).store(results)),
+      mostTogether,
     )
   }
 

@@ -26,38 +26,71 @@ export interface ContextServices {
   store(running: Running, state: string, value: unknown): Promise<void>
 }
 
-export function contextOf(
-  running: Running,
-  runnable: Runnable,
-  control: JobControl,
-  services: ContextServices,
-): TaskContext {
-  const { meta } = running
-  const { id, task, retries } = meta
-  let request: TaskContext['request'] | undefined
-  return {
-    // Made when it is looked at: most tasks never do.
-    get request() {
-      return (request ??= requestOf(running))
-    },
-    get signal() {
-      return control.signal
-    },
-    get log() {
-      return services.log.with({ task, id })
-    },
-    get children() {
-      return running.children.map(idOf)
-    },
-    retry: (options = {}) => nextAttempt({ id, task, retries }, runnable.options, options),
-    updateState: async (state, value) => {
-      if (!control.abandoned) await services.store(running, state, value ?? null)
-    },
-    isAborted: async () => (await services.recorder.read([id]))[0]?.state === 'ABORTED',
-    replace: (signature) => new Replaced(dataOf(signature)),
-    addToChord: (signature) => addToChord(running, signature, services),
-    sendEvent: (type, fields = {}) =>
-      services.sendEvent(type, running.job.hostname, { ...fields, uuid: id }),
+/** Everything in it is made when it is looked at, since most tasks never do; methods work without their object. */
+export class RunningContext implements TaskContext {
+  readonly #running: Running
+  readonly #runnable: Runnable
+  readonly #control: JobControl
+  readonly #services: ContextServices
+  #request: TaskContext['request'] | undefined
+
+  constructor(
+    running: Running,
+    runnable: Runnable,
+    control: JobControl,
+    services: ContextServices,
+  ) {
+    this.#running = running
+    this.#runnable = runnable
+    this.#control = control
+    this.#services = services
+  }
+
+  get request(): TaskContext['request'] {
+    return (this.#request ??= requestOf(this.#running))
+  }
+
+  get signal(): AbortSignal {
+    return this.#control.signal
+  }
+
+  get log(): Logger {
+    const { id, task } = this.#running.meta
+    return this.#services.log.with({ task, id })
+  }
+
+  get children(): readonly string[] {
+    return this.#running.children.map(idOf)
+  }
+
+  get retry(): TaskContext['retry'] {
+    const { id, task, retries } = this.#running.meta
+    return (options = {}) => nextAttempt({ id, task, retries }, this.#runnable.options, options)
+  }
+
+  get updateState(): TaskContext['updateState'] {
+    return async (state, value) => {
+      if (!this.#control.abandoned) await this.#services.store(this.#running, state, value ?? null)
+    }
+  }
+
+  get isAborted(): TaskContext['isAborted'] {
+    const { id } = this.#running.meta
+    return async () => (await this.#services.recorder.read([id]))[0]?.state === 'ABORTED'
+  }
+
+  get replace(): TaskContext['replace'] {
+    return (signature) => new Replaced(dataOf(signature))
+  }
+
+  get addToChord(): TaskContext['addToChord'] {
+    return (signature) => addToChord(this.#running, signature, this.#services)
+  }
+
+  get sendEvent(): TaskContext['sendEvent'] {
+    const { meta, job } = this.#running
+    return (type, fields = {}) =>
+      this.#services.sendEvent(type, job.hostname, { ...fields, uuid: meta.id })
   }
 }
 

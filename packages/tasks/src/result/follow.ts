@@ -89,7 +89,7 @@ export function follow(
       reader.watch(
         ids,
         { onRecord, onFail: fail },
-        { ...waiting, required, isExact, readsFirst: many },
+        { required, isExact, readsFirst: many, ...waiting },
       ),
     )
   }

@@ -253,8 +253,10 @@ export class RedisBackend implements CountingBackend {
     if (keys.length === 0) return
     await this.#guard(() =>
       this.#links.run(async (links) => {
-        links.hold()
-        await Promise.all(links.groups(keys).map((places) => work(links, places)))
+        const groups = links.groups(keys)
+        // One alone leaves at once: the server is to work on it while this process goes on.
+        if (groups.length > 1) links.hold()
+        await Promise.all(groups.map((places) => work(links, places)))
       }),
     )
   }

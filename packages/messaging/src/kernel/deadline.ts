@@ -23,3 +23,26 @@ export async function withDeadline<T>(
     cancel?.()
   }
 }
+
+/** An AbortController whose signal is made when it is asked for: that takes longer than most of what it would end. */
+export class LazyAbort {
+  #controller: AbortController | undefined
+  #isAborted = false
+
+  get aborted(): boolean {
+    return this.#isAborted
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#isAborted) this.#controller.abort()
+    }
+    return this.#controller.signal
+  }
+
+  abort(): void {
+    this.#isAborted = true
+    this.#controller?.abort()
+  }
+}

@@ -4,6 +4,7 @@
  */
 import { messageOf, MessagingError } from '../kernel/errors.ts'
 import { sleep } from '../kernel/clock.ts'
+import { LazyAbort } from '../kernel/deadline.ts'
 import type { Exchange } from '../topology/exchange.ts'
 import type { Queue } from '../topology/queue.ts'
 import type { Channel, Publication, PublishFailures } from '../transport/channel.ts'
@@ -56,7 +57,7 @@ export class Sender {
       left: [...waiting.keys()],
       lastError: undefined,
     }
-    const deadline = new AbortController()
+    const deadline = new LazyAbort()
     let late!: () => void
     const expired = new Promise<void>((resolve) => (late = resolve))
     const cancel = this.#link.ambient.clock.after(timeoutMs, () => {
@@ -65,7 +66,7 @@ export class Sender {
       setImmediate(late)
     })
     try {
-      await Promise.race([this.#try(waiting, progress, retry, deadline.signal), expired])
+      await Promise.race([this.#try(waiting, progress, retry, deadline), expired])
     } finally {
       cancel()
     }
@@ -73,7 +74,7 @@ export class Sender {
     // At once for all of them: what answers after the deadline is not to change what was reported.
     const failures = new Map(refused)
     const unknown =
-      !retry && !deadline.signal.aborted
+      !retry && !deadline.aborted
         ? sendCut(lastError)
         : left.length > 0 && publishTimeout(timeoutMs, lastError)
     if (unknown) for (const i of left) failures.set(i, unknown)
@@ -91,29 +92,29 @@ export class Sender {
     waiting: readonly Waiting[],
     progress: Progress,
     retry: boolean,
-    signal: AbortSignal,
+    deadline: LazyAbort,
   ): Promise<void> {
     const { clock } = this.#link.ambient
     while (progress.left.length > 0) {
       let isDark = false
       try {
-        const channel = await this.#openChannel(signal)
-        await this.#declareAll(channel, waiting, progress, signal)
-        if (signal.aborted) return
+        const channel = await this.#openChannel(deadline)
+        await this.#declareAll(channel, waiting, progress, deadline)
+        if (deadline.aborted) return
         isDark = true
         await this.#publish(channel, waiting, progress)
       } catch (error) {
         const isFinal =
           MessagingError.is(error) && (error.fault === 'message' || error.fault === 'fatal')
-        if (isFinal && !signal.aborted) {
+        if (isFinal && !deadline.aborted) {
           for (const i of progress.left) progress.refused.set(i, error)
           progress.left = []
         }
         progress.lastError = error
       }
       // What was never handed over can be sent without a doubt.
-      if (signal.aborted || (isDark && !retry) || progress.left.length === 0) return
-      await sleep(clock, retryPauseMs, signal)
+      if (deadline.aborted || (isDark && !retry) || progress.left.length === 0) return
+      await sleep(clock, retryPauseMs, deadline.signal)
     }
   }
 
@@ -137,13 +138,13 @@ export class Sender {
     channel: Channel,
     waiting: readonly Waiting[],
     progress: Progress,
-    signal: AbortSignal,
+    deadline: LazyAbort,
   ): Promise<void> {
     for (const i of progress.left) {
       const { declare } = waiting[i]!
       if (!declare) continue
       try {
-        await this.#declare(channel, declare, signal)
+        await this.#declare(channel, declare, deadline)
       } catch (error) {
         if (!MessagingError.is(error) || !refusals.has(error.code)) throw error
         progress.refused.set(i, error)
@@ -156,11 +157,11 @@ export class Sender {
   async #declare(
     channel: Channel,
     entities: readonly (Exchange | Queue)[],
-    signal: AbortSignal,
+    deadline: LazyAbort,
   ): Promise<void> {
     for (const entity of entities) {
       if (this.#declared.has(entity)) continue
-      if ('exclusive' in entity && entity.exclusive) await this.#declareOwn(entity, signal)
+      if ('exclusive' in entity && entity.exclusive) await this.#declareOwn(entity, deadline.signal)
       else await declareEntity(channel, entity)
       this.#declared.add(entity)
     }
@@ -176,8 +177,8 @@ export class Sender {
     }
   }
 
-  #openChannel(signal: AbortSignal): Promise<Channel> {
-    this.#channel ??= this.#newChannel(signal).catch((error: unknown) => {
+  #openChannel(deadline: LazyAbort): Promise<Channel> {
+    this.#channel ??= this.#newChannel(deadline.signal).catch((error: unknown) => {
       this.#channel = undefined
       throw error
     })

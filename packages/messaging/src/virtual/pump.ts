@@ -22,7 +22,9 @@ export class Pump {
   #queues: string[] = []
   #stopped = false
   #running = false
-  #waiting: AbortController | undefined
+  /** Ends the wait at the store; used again until then. */
+  #abort = new AbortController()
+  #isWaiting = false
   #resume: (() => void) | undefined
   #current: Promise<void> = Promise.resolve()
 
@@ -52,7 +54,10 @@ export class Pump {
 
   /** There is room again, or the queues changed. */
   wake(): void {
-    this.#waiting?.abort()
+    if (this.#isWaiting) {
+      this.#abort.abort()
+      this.#abort = new AbortController()
+    }
     const resume = this.#resume
     this.#resume = undefined
     resume?.()
@@ -90,10 +95,12 @@ export class Pump {
         }
         if (this.#stopped || this.#queues.length === 0) continue
       }
-      const waiting = new AbortController()
-      this.#waiting = waiting
-      await this.#source.wait(this.#queues, waiting.signal)
-      this.#waiting = undefined
+      this.#isWaiting = true
+      try {
+        await this.#source.wait(this.#queues, this.#abort.signal)
+      } finally {
+        this.#isWaiting = false
+      }
     }
   }
 

@@ -3,7 +3,7 @@
  * server, the master that sentinels name, or a cluster, on which the keys of a join lie together.
  */
 import type { Ambient } from '@celeriac/messaging'
-import type { ConnectOptions } from '@celeriac/messaging/internal'
+import { TurnBatch, type ConnectOptions } from '@celeriac/messaging/internal'
 import type {
   BackendOptions,
   CountdownPart,
@@ -26,6 +26,8 @@ import { redisSettings, type RedisSettings } from './settings.ts'
 
 /** Rounds in which a record may be changed by others before this gives up. */
 const patience = 20
+/** Parts of chords one script counts: others are served between two. */
+const mostTogether = 100
 
 export class RedisBackend implements CountingBackend {
   readonly name = 'redis'
@@ -43,6 +45,10 @@ export class RedisBackend implements CountingBackend {
   readonly #links: Relink<RedisLinks>
   readonly #notices: Notices
   readonly #ttl: number
+  readonly #steps = new TurnBatch<CountdownPart, readonly Promise<CountdownStep>[]>(
+    async (parts) => this.#stepAll(parts),
+    mostTogether,
+  )
 
   constructor(options: BackendOptions, ambient: Ambient) {
     const settings = redisSettings(options)
@@ -169,21 +175,49 @@ export class RedisBackend implements CountingBackend {
   }
 
   async stepCountdown(part: CountdownPart): Promise<CountdownStep> {
-    const { groupId, taskId, index, data } = part
+    const { done, index } = this.#steps.add(part)
+    return await (
+      await done
+    )[index]!
+  }
+
+  /** Parts of one chord that end together are counted together. */
+  #stepAll(parts: readonly CountdownPart[]): Promise<CountdownStep>[] {
+    const ofGroups = new Map<string, CountdownPart[]>()
+    for (const part of parts) {
+      const others = ofGroups.get(part.groupId)
+      if (others) others.push(part)
+      else ofGroups.set(part.groupId, [part])
+    }
+    const steps = new Map<CountdownPart, Promise<CountdownStep>>()
+    for (const [groupId, some] of ofGroups) {
+      const counting = this.#step(groupId, some)
+      for (const [i, part] of some.entries())
+        steps.set(
+          part,
+          counting.then((answers) => answers[i]!),
+        )
+    }
+    return parts.map((part) => steps.get(part)!)
+  }
+
+  async #step(groupId: string, some: readonly CountdownPart[]): Promise<CountdownStep[]> {
     const keys = [
       this.#keys.parts(groupId),
       this.#keys.extra(groupId),
       this.#keys.size(groupId),
       this.#keys.counted(groupId),
     ]
-    const args = [index ?? '+inf', argument(data), taskId, this.#ttl]
+    const args: (string | number | Buffer)[] = [this.#ttl]
+    for (const { taskId, index, data } of some) args.push(index ?? '+inf', argument(data), taskId)
     const script = this.#settings.isOrdered ? 'step' : 'stepList'
     const found = await this.#at(keys[0]!, (member) =>
       member.script(script, keys, args, !this.#codec.isText),
     )
-    if (found === 1) return { kind: 'late' }
-    const parts = found as Encoded[]
-    return parts.length === 0 ? { kind: 'waiting' } : { kind: 'complete', parts }
+    const [answers, parts] = found as [number[], Encoded[]]
+    return answers.map((answer) =>
+      answer === 2 ? { kind: 'complete', parts } : { kind: answer === 1 ? 'late' : 'waiting' },
+    )
   }
 
   async endCountdown(groupId: string): Promise<void> {

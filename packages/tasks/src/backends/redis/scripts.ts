@@ -58,53 +58,61 @@ return 1
 `
 
 /**
- * The end of a step: `isNew` says that the part was not counted before, `count` how many there are. A Python worker
- * that sends a group in a header makes the size of the whole that of the group, so there may be more parts than
- * expected. Who met the size has joined them: one of us, which the empty id remembers; or, when there are parts that
- * none of us has counted, perhaps Python, whose keys will soon be gone then: answers 1. Parts without a size wait.
+ * Counts parts of a chord with `count` (Lua that makes of `score`, `member` and `id` how many there are now, and
+ * whether this one is new). Celery counts the members of a sorted set or a list; a part that comes again with another
+ * result would count twice there, so the member it was counted as is remembered and replaced.
+ *
+ * A Python worker that sends a group in a header makes the size of the whole that of the group, so there may be more
+ * parts than expected. Who met the size has joined them: one of us, which the empty id remembers; or, when there are
+ * parts that none of us has counted, perhaps Python, whose keys will soon be gone then. Parts without a size wait.
+ *
+ * KEYS: parts, extra, size, counted; ARGV: ttl, then score, member and task id of each. Answers for each 0 (others are
+ * missing, or it has been joined), 1 (late) or 2 (complete); and when one is complete all the parts, read by `all`.
  */
-const ending = `
-if tonumber(ARGV[4]) > 0 then
-  for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[4]) end
-end
+const steps = (count: string, all: string): string => `
 local size = redis.call('GET', KEYS[3])
-if not size then return {} end
-local over = count - tonumber(size) - tonumber(redis.call('GET', KEYS[2]) or 0)
-if over < 0 then return {} end
-if over > 0 and isNew then
-  if redis.call('HEXISTS', KEYS[4], '') == 1 then return {} end
-  if redis.call('HLEN', KEYS[4]) < count then return 1 end
+local expected = size and tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0)
+local answers, isComplete = {}, false
+for i = 2, #ARGV, 3 do
+  local score, member, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local before = redis.call('HGET', KEYS[4], id)
+  ${count}
+  redis.call('HSET', KEYS[4], id, member)
+  local answer = 0
+  if expected and count >= expected then
+    answer = 2
+    if count > expected and isNew then
+      if redis.call('HEXISTS', KEYS[4], '') == 1 then answer = 0
+      elseif redis.call('HLEN', KEYS[4]) < count then answer = 1 end
+    end
+  end
+  if answer == 2 then
+    redis.call('HSET', KEYS[4], '', 1)
+    isComplete = true
+  end
+  answers[#answers + 1] = answer
 end
-redis.call('HSET', KEYS[4], '', 1)
+if tonumber(ARGV[1]) > 0 then
+  for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+end
+return {answers, isComplete and ${all} or {}}
 `
 
-/**
- * Counts one part of a chord. Celery counts members of a sorted set; a part that comes again with
- * another result would count twice there, so the member it was counted as is remembered and replaced.
- * KEYS: parts, extra, size, counted; ARGV: score, member, task id, ttl. Answers the parts in order when
- * all have come, else nothing.
- */
-const step = `
-local before = redis.call('HGET', KEYS[4], ARGV[3])
-if before and before ~= ARGV[2] then redis.call('ZREM', KEYS[1], before) end
-redis.call('HSET', KEYS[4], ARGV[3], ARGV[2])
-local isNew = redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) == 1 and not before
-local count = redis.call('ZCARD', KEYS[1])
-${ending}
-return redis.call('ZRANGE', KEYS[1], 0, -1)
-`
+const step = steps(
+  `if before and before ~= member then redis.call('ZREM', KEYS[1], before) end
+  local isNew = redis.call('ZADD', KEYS[1], score, member) == 1 and not before
+  local count = redis.call('ZCARD', KEYS[1])`,
+  `redis.call('ZRANGE', KEYS[1], 0, -1)`,
+)
 
-/** The same in a list, in the order in which the parts ended: Celery's result_chord_ordered=False. */
-const stepList = `
-local before = redis.call('HGET', KEYS[4], ARGV[3])
-if before and before ~= ARGV[2] then redis.call('LREM', KEYS[1], 1, before) end
-if before ~= ARGV[2] then redis.call('RPUSH', KEYS[1], ARGV[2]) end
-redis.call('HSET', KEYS[4], ARGV[3], ARGV[2])
-local isNew = not before
-local count = redis.call('LLEN', KEYS[1])
-${ending}
-return redis.call('LRANGE', KEYS[1], 0, -1)
-`
+/** In the order in which the parts ended: Celery's result_chord_ordered=False. */
+const stepList = steps(
+  `if before and before ~= member then redis.call('LREM', KEYS[1], 1, before) end
+  if before ~= member then redis.call('RPUSH', KEYS[1], member) end
+  local isNew = not before
+  local count = redis.call('LLEN', KEYS[1])`,
+  `redis.call('LRANGE', KEYS[1], 0, -1)`,
+)
 
 const sources = { store, swap, own, extend, step, stepList }
 export type CallScript = (

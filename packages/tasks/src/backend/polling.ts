@@ -16,6 +16,7 @@ export class Polling {
   #pauseMs = firstMs
   #cancel: (() => void) | undefined
   #isLooking = false
+  #isClosed = false
   /** What is to be looked at once the present look is over. */
   #rung: Set<string> | 'all' | undefined
   /** What was told of in this turn of the event loop. */
@@ -47,7 +48,7 @@ export class Polling {
       listeners.delete(onData)
       if (listeners.size === 0 && this.#waiting.get(id)?.listeners === listeners)
         this.#waiting.delete(id)
-      if (this.#waiting.size === 0) this.stop()
+      if (this.#waiting.size === 0) this.#stop()
     }
   }
 
@@ -60,7 +61,7 @@ export class Polling {
       else this.#rung = new Set([...(this.#rung ?? []), ...awaited])
       return
     }
-    if (!awaited) this.stop()
+    if (!awaited) this.#stop()
     void this.#look(awaited)
   }
 
@@ -77,12 +78,20 @@ export class Polling {
     this.#told.add(id)
   }
 
-  stop(): void {
+  /** Ends all looking, also what would follow a look that is under way; who waits is not told. */
+  close(): void {
+    this.#isClosed = true
+    this.#waiting.clear()
+    this.#stop()
+  }
+
+  #stop(): void {
     this.#cancel?.()
     this.#cancel = undefined
   }
 
   #again(tookMs: number): void {
+    if (this.#isClosed) return
     const ms = Math.max(this.#pauseMs, tookMs * share)
     this.#cancel = this.#clock.after(ms, () => {
       this.#cancel = undefined

@@ -81,7 +81,7 @@ export class SqliteBackend implements CountingBackend {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#polling.stop()
+    this.#polling.close()
     this.#bell?.close()
     const database = await this.#opening?.catch(() => undefined)
     database?.close()

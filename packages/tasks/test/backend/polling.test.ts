@@ -48,7 +48,26 @@ describe('polling', () => {
     polling.lookNow(['b', 'x'])
 
     expect(reads.map(({ ids }) => ids)).toEqual([['b']])
-    polling.stop()
+    polling.close()
+  })
+
+  it('does not go on when it was closed during a look', async () => {
+    const clock = new ManualClock()
+    const { reads, read } = slowStore()
+    const polling = new Polling(read, clock)
+    polling.subscribe('a', () => undefined)
+    await clock.advance(500)
+    expect(reads).toHaveLength(1)
+
+    polling.close()
+    await reads[0]!.answer()
+    polling.lookSoon('a')
+    polling.lookNow()
+    polling.subscribe('b', () => undefined)
+    await clock.advance(5000)
+
+    expect(reads).toHaveLength(1)
+    expect(clock.waitMs).toBeUndefined()
   })
 
   it('looks once at what is told of several times in one turn', async () => {
@@ -61,7 +80,7 @@ describe('polling', () => {
     await new Promise(setImmediate)
 
     expect(reads.map(({ ids }) => ids)).toEqual([['a', 'b']])
-    polling.stop()
+    polling.close()
   })
 
   it('never has two looks under way, so that the older is not told last', async () => {
@@ -84,7 +103,7 @@ describe('polling', () => {
     expect(reads).toHaveLength(2)
     await reads[1]!.answer()
     expect(told).toEqual(['old', 'new'])
-    polling.stop()
+    polling.close()
   })
 
   it('looks on after a store that failed, and stops with its last listener', async () => {

@@ -58,7 +58,7 @@ export class FilesystemBackend implements ResultBackend {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#polling.stop()
+    this.#polling.close()
     this.#deafen()
   }
 

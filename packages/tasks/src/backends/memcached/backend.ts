@@ -55,7 +55,7 @@ export class MemcachedBackend implements CountingBackend {
   }
 
   async close(): Promise<void> {
-    this.#polling.stop()
+    this.#polling.close()
     await this.#servers.close()
   }
 

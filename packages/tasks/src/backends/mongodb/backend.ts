@@ -63,7 +63,7 @@ export class MongoBackend implements ResultBackend {
   }
 
   async close(): Promise<void> {
-    this.#polling.stop()
+    this.#polling.close()
     await this.#links.close()
   }
 

@@ -88,7 +88,7 @@ export class SqlBackend implements ResultBackend {
   }
 
   async #close(): Promise<void> {
-    this.#polling.stop()
+    this.#polling.close()
     await this.#listening?.close()
     await this.#links.close()
   }

@@ -93,6 +93,31 @@ describeWith('redis', 'on Redis', () => {
     }
   })
 
+  it.each([true, false])(
+    'gives the parts there were when they were complete, whatever comes with them (ordered: %s)',
+    async (ordered) => {
+      const backend = open(urlOf('redis'), { options: { result_chord_ordered: ordered } })
+      const id = randomUUID()
+      await backend.startCountdown(
+        id,
+        ['0', '1'].map((one) => [[one, null], null] as const),
+      )
+
+      // A Python worker that sends a group in a header announces fewer than there are.
+      const parts = [0, 1, 2].map((index) => {
+        const data = `[1, "${String(index)}", "SUCCESS", ${String(index)}]`
+        return backend.stepCountdown({ groupId: id, taskId: String(index), index, data })
+      })
+      const steps = await Promise.all(parts)
+
+      expect(steps.map(({ kind }) => kind)).toEqual(['waiting', 'complete', 'waiting'])
+      expect(steps[1]).toMatchObject({
+        parts: ['[1, "0", "SUCCESS", 0]', '[1, "1", "SUCCESS", 1]'],
+      })
+      await backend.endCountdown(id)
+    },
+  )
+
   it('keeps parts of chords in a list when they need no order', async () => {
     const backend = open(urlOf('redis'), { options: { result_chord_ordered: false } })
     const id = randomUUID()

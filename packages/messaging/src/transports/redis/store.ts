@@ -112,13 +112,9 @@ export class RedisStore extends BaseStore {
 
   protected async claim(queues: readonly string[], max: number, isFair: boolean): Promise<Claimed> {
     const claiming = this.#partition.claim(queues, max, isFair)
-    if (!this.#ranDry) {
-      const claimed = await claiming
-      this.#ranDry = claimed.taken.length < max
-      return claimed
-    }
     // Leaves with the claim and saves the next one, which would find nothing.
-    const looking = this.#link.watcher.look(nameOf(queues), queues.flatMap(this.keys.lists))
+    const looking =
+      this.#ranDry && this.#link.watcher.look(nameOf(queues), queues.flatMap(this.keys.lists))
     const [claimed] = await Promise.all([claiming, looking])
     this.#ranDry = claimed.taken.length < max
     return claimed

@@ -176,9 +176,8 @@ export class RedisBackend implements CountingBackend {
 
   async stepCountdown(part: CountdownPart): Promise<CountdownStep> {
     const { done, index } = this.#steps.add(part)
-    return await (
-      await done
-    )[index]!
+    const steps = await done
+    return await steps[index]!
   }
 
   /** Parts of one chord that end together are counted together. */

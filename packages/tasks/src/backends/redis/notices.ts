@@ -38,6 +38,7 @@ export interface NoticesOptions {
 
 interface Link {
   readonly client: RedisClient
+  readonly cork: { hold(): void }
   isOver: boolean
   end(): void
 }
@@ -108,12 +109,13 @@ export class Notices {
   }
 
   async #open(): Promise<Link> {
-    const [client, { hangUp, redisEnded }] = await Promise.all([
+    const [client, { Cork, hangUp, redisEnded }] = await Promise.all([
       this.#options.open(),
       loadRedisClients(),
     ])
     const link: Link = {
       client,
+      cork: new Cork(client),
       isOver: false,
       end: () => {
         link.isOver = true
@@ -130,10 +132,10 @@ export class Notices {
     return link
   }
 
-  async #subscribe({ client }: Link, channels: readonly string[]): Promise<void> {
-    const { redisError, Cork } = await loadRedisClients()
+  async #subscribe({ client, cork }: Link, channels: readonly string[]): Promise<void> {
+    const { redisError } = await loadRedisClients()
     try {
-      new Cork(client).hold()
+      cork.hold()
       this.#end()
       await client.subscribe(...channels)
     } catch (error) {

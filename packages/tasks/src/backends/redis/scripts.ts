@@ -67,12 +67,12 @@ return 1
  * parts that none of us has counted, perhaps Python, whose keys will soon be gone then. Parts without a size wait.
  *
  * KEYS: parts, extra, size, counted; ARGV: ttl, then score, member and task id of each. Answers for each 0 (others are
- * missing, or it has been joined), 1 (late) or 2 (complete); and when one is complete all the parts, read by `all`.
+ * missing, or it has been joined), 1 (late) or 2 (complete); and the parts there were when one was complete, read by `all`.
  */
 const steps = (count: string, all: string): string => `
 local size = redis.call('GET', KEYS[3])
 local expected = size and tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0)
-local answers, isComplete = {}, false
+local answers, parts = {}, {}
 for i = 2, #ARGV, 3 do
   local score, member, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local before = redis.call('HGET', KEYS[4], id)
@@ -88,14 +88,14 @@ for i = 2, #ARGV, 3 do
   end
   if answer == 2 then
     redis.call('HSET', KEYS[4], '', 1)
-    isComplete = true
+    parts = ${all}
   end
   answers[#answers + 1] = answer
 end
 if tonumber(ARGV[1]) > 0 then
   for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
 end
-return {answers, isComplete and ${all} or {}}
+return {answers, parts}
 `
 
 const step = steps(
